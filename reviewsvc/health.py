@@ -1,0 +1,108 @@
+"""Health of the processes that serve no pages: /healthz, /readyz and /metrics on a port of their own."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from reviewsvc import telemetry
+
+Reasons = Callable[[], Sequence[str]]
+
+REQUEST_SECONDS: Final = 5
+JSON: Final = "application/json"
+
+
+class PortTakenError(Exception):
+    """The health server's address cannot be listened on."""
+
+
+def fine() -> Sequence[str]:
+    """Return no reason: always alive, always ready."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a process says of itself: functions that return the reasons why it is not ready, or not alive.
+
+    They are called from the health server's thread, once a request, and must be quick.
+    """
+
+    ready: Reasons = fine
+    alive: Reasons = fine
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to one path."""
+
+    status: HTTPStatus
+    body: bytes
+    media: str
+
+
+def answer(health: Health, path: str) -> Answer:
+    """Answer a path: 200 where all is well, 503 with the reasons where it is not, 404 for other paths."""
+    match path.partition("?")[0]:
+        case "/healthz":
+            return _judged("alive", health.alive())
+        case "/readyz":
+            return _judged("ready", health.ready())
+        case "/metrics":
+            return Answer(HTTPStatus.OK, *telemetry.exposition())
+        case _:
+            return Answer(HTTPStatus.NOT_FOUND, b'{"paths":["/healthz","/readyz","/metrics"]}', JSON)
+
+
+def _judged(name: str, reasons: Sequence[str]) -> Answer:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+    return Answer(status, json.dumps({name: not reasons, "reasons": list(reasons)}).encode(), JSON)
+
+
+@contextmanager
+def served(health: Health, *, host: str, port: int) -> Iterator[int]:
+    """Serve a process's health from a daemon thread while the block runs; yield the port listened on.
+
+    Port 0 takes a free one. Raises PortTakenError if the address cannot be listened on.
+    """
+    try:
+        server = ThreadingHTTPServer((host, port), _handler(health))
+    except OSError as error:
+        raise PortTakenError(
+            f"Cannot listen on {host}:{port} ({error.strerror}); set REVIEWSVC_HEALTH_PORT to a free port."
+        ) from error
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = REQUEST_SECONDS
+        server_version = "reviewsvc"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            said = answer(health, self.path)
+            self.send_response(said.status)
+            self.send_header("Content-Type", said.media)
+            self.send_header("Content-Length", str(len(said.body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(said.body)
+
+        def log_message(self, *_args: object) -> None:
+            """Stay silent: a probe each few seconds is no event."""
+
+    return Handler
