@@ -4,10 +4,8 @@ import json
 import logging
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping, MutableMapping
-from pathlib import Path
 from typing import Any, Final, TextIO
 
 import structlog
@@ -121,17 +119,6 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a room; its events carry the room's name."""
     bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name).bind(room=name)
     return bound
-
-
-def share_metrics(folder: Path) -> None:
-    """Empty the folder through which a server's processes share their metrics, and name it to them.
-
-    prometheus-client decides at its import whether metrics are shared, so a server's parent calls this
-    before the processes that count are started.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    os.environ[METRICS_FOLDER] = str(folder)
 
 
 def forget_process(pid: int) -> None:

@@ -1,0 +1,68 @@
+"""gunicorn as this service runs it: threads, no control socket, its logs in ours."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from reviewsvc import telemetry
+
+if TYPE_CHECKING:
+    from reviewsvc.config import Settings
+
+GRACE_SECONDS: Final = 20
+KEEP_ALIVE_SECONDS: Final = 5
+RECYCLE_REQUESTS: Final = 20_000
+
+
+class Logs(Logger):  # type: ignore[misc] # gunicorn ships no types
+    """gunicorn's log, sent on to the process's own handler."""
+
+    def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn ships no types
+        """Take away gunicorn's handlers, so that its lines look like all others."""
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            log.handlers.clear()
+            log.propagate = True
+
+
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
+    """The web process: gunicorn's arbiter over forked workers, each with its own application."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Tell gunicorn what the settings say."""
+        for name, value in options(self.settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:  # noqa: ANN401 - a WSGI application
+        """Make the application, in each worker after the fork."""
+        from reviewsvc.app import create_app  # noqa: PLC0415 - the parent must not open what children must not share
+
+        return create_app(self.settings)
+
+
+def options(settings: "Settings") -> dict[str, Any]:
+    """Return gunicorn's options; headers of proxies are judged by the application, not here."""
+    return {
+        "bind": f"{settings.bind}:{settings.port}",
+        "workers": settings.web_workers,
+        "threads": settings.web_threads,
+        "worker_class": "gthread",
+        "control_socket_disable": True,
+        "logger_class": Logs,
+        "loglevel": settings.log_level,
+        "graceful_timeout": GRACE_SECONDS,
+        "keepalive": KEEP_ALIVE_SECONDS,
+        "max_requests": RECYCLE_REQUESTS,
+        "max_requests_jitter": RECYCLE_REQUESTS // 10,
+        "forwarded_allow_ips": "",
+        "child_exit": _forget,
+    }
+
+
+def _forget(_arbiter: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn ships no types
+    telemetry.forget_process(worker.pid)
