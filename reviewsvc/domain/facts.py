@@ -1,0 +1,224 @@
+"""The facts of each kind of entry: numbers, enum members, ids of ours and keyed hashes, nothing else.
+
+Members that are absent are not written. Numbers with a fraction are strings, see `entries.number`.
+"""
+
+from msgspec import Struct
+
+
+class Facts(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What every kind's facts share: fixed order of members, no unknown ones."""
+
+
+class Opened(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """First entry of a log. For a captured partition: the topic's id and the first offset."""
+
+    why: str
+    topic_id: str | None = None
+    first_offset: int | None = None
+
+
+class Gap(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An operator's consent to go on after offsets that cannot be had any more."""
+
+    reason: str
+    from_offset: int
+    to_offset: int
+    topic_id: str
+    consented_by: str
+
+
+class Violations(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Faults of an input against its contract, at most 16 (field's place in the contract, code), and the count."""
+
+    count: int
+    faults: list[tuple[int, str]] = []
+
+
+class Route(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the policy said. `designs` are (rule, probability); `task` is set when people are asked."""
+
+    pi: str | None = None
+    designs: list[tuple[str, str]] = []
+    task: str | None = None
+    queue: str | None = None
+    rule: str | None = None
+    reasons: list[str] = []
+    priority: int = 0
+    due_s: int | None = None
+    reviewers: int = 1
+    blind: bool = False
+
+
+class Prediction(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One answer of a model. `id` hashes (model, source, prediction id); `find` (model, prediction id)."""
+
+    id: str
+    find: str
+    model: str
+    version: int
+    contract: int
+    policy: int | None
+    predicted_at: int
+    label: str | None = None
+    value: str | None = None
+    confidence: str | None = None
+    failed: bool = False
+    violations: Violations | None = None
+    route: Route | None = None
+
+
+class Quarantine(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An event that could not be read: why, and its size in bytes."""
+
+    reason: str
+    size: int
+
+
+class Document(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A version of a contract, policy or queue came into force; SHA-256 of its canonical body."""
+
+    document: str
+    name: str
+    version: int
+    sha256: str
+
+
+class Person(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A person was added, or their grants, tokens or sessions changed."""
+
+    person: str
+    role: str | None = None
+    scope: str | None = None
+    token: str | None = None
+
+
+class Refusals(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Refusals before log-in within one minute, by reason."""
+
+    minute: int
+    counts: dict[str, int]
+
+
+class Key(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A key of keyed hashes was made; the commitment is SHA-256 of the key."""
+
+    purpose: str
+    commit: str
+
+
+class Access(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A payload was opened; the entry's ref says which, `task` for what."""
+
+    why: str
+    task: str | None = None
+
+
+class Final(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The answer that goes back to the system that asked."""
+
+    status: str
+    label: str | None = None
+    value: str | None = None
+
+
+class Decision(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One reviewer's answer; the entry's ref is the prediction."""
+
+    decision: str
+    task: str
+    id: str
+    model: str
+    kind: str
+    agreed: bool
+    reviewer: str
+    predicted_at: int
+    label: str | None = None
+    value: str | None = None
+    final: Final | None = None
+
+
+class Retraction(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A decision was undone; the entry's ref is the decision."""
+
+    decision: str
+    task: str
+    id: str
+    model: str
+    reviewer: str
+    predicted_at: int
+    final: Final | None = None
+
+
+class TaskMoved(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A task was escalated, snoozed, flagged, defaulted or withdrawn; the entry's ref is the prediction."""
+
+    task: str
+    id: str
+    model: str
+    move: str
+    predicted_at: int
+    queue: str | None = None
+    until: int | None = None
+    final: Final | None = None
+
+
+class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What retraining may use, or its withdrawal; the ref is the decision, `supersedes` a seq of this log."""
+
+    op: str
+    id: str
+    model: str
+    kind: str
+    predicted_at: int
+    prediction_log: str
+    prediction_seq: int
+    prediction_at: int
+    agreed: bool
+    contract: int
+    policy: int | None
+    label: str | None = None
+    value: str | None = None
+    model_label: str | None = None
+    model_value: str | None = None
+    confidence: str | None = None
+    reviewer: str | None = None
+    rule: str | None = None
+    designs: list[tuple[str, str]] = []
+    pi: str | None = None
+    supersedes: int | None = None
+
+
+class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Labels or entries left the house: what, for which model, up to which seq, how many."""
+
+    what: str
+    model: str | None
+    rows: int
+    up_to: int
+
+
+KINDS: dict[str, type[Facts]] = {
+    "opened": Opened,
+    "gap": Gap,
+    "prediction": Prediction,
+    "quarantine": Quarantine,
+    "document": Document,
+    "person_added": Person,
+    "person_disabled": Person,
+    "granted": Person,
+    "grant_ended": Person,
+    "token_created": Person,
+    "token_ended": Person,
+    "logged_in": Person,
+    "logged_out": Person,
+    "session_ended": Person,
+    "refusals": Refusals,
+    "key_made": Key,
+    "access": Access,
+    "decision": Decision,
+    "retraction": Retraction,
+    "task_moved": TaskMoved,
+    "label": Label,
+    "export": Export,
+}

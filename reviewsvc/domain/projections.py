@@ -1,0 +1,270 @@
+"""Maps an entry and, where its key still exists, its opened payload to the rows that the tables hold.
+
+Whoever writes, verifies or rebuilds calls these; columns that come from a payload are keyword arguments
+that default to empty, as they must be once the key is gone.
+"""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from reviewsvc.domain import facts as f
+from reviewsvc.domain.entries import Entry
+
+
+class Place(NamedTuple):
+    """Where an entry stands: its log's id, its seq, its time in microseconds."""
+
+    log_id: int
+    seq: int
+    at: int
+
+
+class ModelIds(NamedTuple):
+    """A model's numbers in the tables."""
+
+    model_id: int
+    retention_class: int
+
+
+class PredictionRow(NamedTuple):
+    """A row of `prediction`, columns in the table's order."""
+
+    retention_class: int
+    at: int
+    log_id: int
+    seq: int
+    id_hash: bytes
+    find: int
+    model_id: int
+    version_id: int
+    contract_version: int
+    policy_version: int | None
+    predicted_at: int
+    label: str | None
+    value: float | None
+    confidence: float | None
+    failed: bool
+    violations: int
+    queue_id: int | None
+    rule: str | None
+    selection_probability: float | None
+    subject: bytes | None
+    segment: int | None
+
+
+class QuarantineRow(NamedTuple):
+    """A row of `quarantine`."""
+
+    log_id: int
+    seq: int
+    at: int
+    reason: str
+    size: int
+
+
+class TaskRow(NamedTuple):
+    """What `task` holds when it is made; its status, answer and times of work are not from this entry."""
+
+    task_id: UUID
+    id_hash: bytes
+    model_id: int
+    queue_id: int
+    retention_class: int
+    prediction_at: int
+    prediction_log_id: int
+    prediction_seq: int
+    activity_log_id: int
+    contract_version: int
+    policy_version: int | None
+    rule: str
+    reasons: list[str]
+    selection_probability: float | None
+    model_label: str | None
+    model_value: float | None
+    priority: int
+    reviewers: int
+    blind: bool
+    created_us: int
+    due_us: int | None
+
+
+class DecisionRow(NamedTuple):
+    """What `decision` holds when it is made."""
+
+    decision_id: UUID
+    task_id: UUID
+    reviewer_id: UUID
+    kind: str
+    label: str | None
+    value: float | None
+    agreed: bool
+    at: int
+    log_id: int
+    seq: int
+
+
+class LabelRow(NamedTuple):
+    """A row of `label`; its decision's log is found by the entry's ref."""
+
+    log_id: int
+    seq: int
+    at: int
+    op: str
+    model_id: int
+    id_hash: bytes
+    kind: str
+    label: str | None
+    value: float | None
+    prediction_at: int
+    supersedes: int | None
+
+
+class ActivityRow(NamedTuple):
+    """A row of `activity`."""
+
+    log_id: int
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    task_id: UUID | None
+    object: str | None
+
+
+def prediction_row(
+    place: Place,
+    said: f.Prediction,
+    model: ModelIds,
+    queue_id: int | None,
+    *,
+    subject: bytes | None = None,
+    segment: int | None = None,
+) -> PredictionRow:
+    """The row of a prediction; `subject` and `segment` come from its payload."""
+    route = said.route
+    return PredictionRow(
+        model.retention_class,
+        place.at,
+        place.log_id,
+        place.seq,
+        bytes.fromhex(said.id),
+        signed64(said.find),
+        model.model_id,
+        said.version,
+        said.contract,
+        said.policy,
+        said.predicted_at,
+        said.label,
+        number(said.value),
+        number(said.confidence),
+        said.failed,
+        said.violations.count if said.violations else 0,
+        queue_id,
+        route.rule if route else None,
+        number(route.pi) if route else None,
+        subject,
+        segment,
+    )
+
+
+def task_row(
+    place: Place, said: f.Prediction, model: ModelIds, queue_id: int, activity_log_id: int
+) -> TaskRow | None:
+    """The task that a prediction asks for, or None if no person is asked."""
+    route = said.route
+    if route is None or route.task is None or route.rule is None:
+        return None
+    return TaskRow(
+        UUID(route.task),
+        bytes.fromhex(said.id),
+        model.model_id,
+        queue_id,
+        model.retention_class,
+        place.at,
+        place.log_id,
+        place.seq,
+        activity_log_id,
+        said.contract,
+        said.policy,
+        route.rule,
+        route.reasons,
+        number(route.pi),
+        said.label,
+        number(said.value),
+        route.priority,
+        route.reviewers,
+        route.blind,
+        place.at,
+        None if route.due_s is None else place.at + route.due_s * 1_000_000,
+    )
+
+
+def quarantine_row(place: Place, said: f.Quarantine) -> QuarantineRow:
+    """The row of an event that could not be read."""
+    return QuarantineRow(place.log_id, place.seq, place.at, said.reason, said.size)
+
+
+def decision_row(place: Place, said: f.Decision) -> DecisionRow:
+    """The row of a reviewer's answer."""
+    return DecisionRow(
+        UUID(said.decision),
+        UUID(said.task),
+        UUID(said.reviewer),
+        said.kind,
+        said.label,
+        number(said.value),
+        said.agreed,
+        place.at,
+        place.log_id,
+        place.seq,
+    )
+
+
+def label_row(place: Place, said: f.Label, model_id: int) -> LabelRow:
+    """The row of a label or of its withdrawal."""
+    return LabelRow(
+        place.log_id,
+        place.seq,
+        place.at,
+        said.op,
+        model_id,
+        bytes.fromhex(said.id),
+        said.kind,
+        said.label,
+        number(said.value),
+        said.prediction_at,
+        said.supersedes,
+    )
+
+
+def activity_row(place: Place, entry: Entry, said: f.Facts) -> ActivityRow:
+    """The row of whatever people and processes did."""
+    actor = f"{entry.actor.kind}:{entry.actor.id}" if entry.actor else "service"
+    task = getattr(said, "task", None)
+    return ActivityRow(
+        place.log_id, place.seq, place.at, entry.kind, actor, UUID(task) if task else None, _object(said)
+    )
+
+
+def signed64(hexadecimal: str) -> int:
+    """Sixteen hex digits as the signed 64-bit number that an index holds."""
+    return int.from_bytes(bytes.fromhex(hexadecimal), signed=True)
+
+
+def number(text: str | None) -> float | None:
+    """A number of facts as the tables hold it."""
+    return None if text is None else float(text)
+
+
+def _object(said: f.Facts) -> str | None:
+    match said:
+        case f.Document():
+            return f"{said.document}:{said.name}:{said.version}"
+        case f.Person():
+            return f"person:{said.person}"
+        case f.Export():
+            return f"{said.what}:{said.model or '*'}"
+        case f.Decision() | f.Retraction():
+            return f"decision:{said.decision}"
+        case _:
+            return None
