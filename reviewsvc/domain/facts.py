@@ -29,7 +29,7 @@ class Gap(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class Violations(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Faults of an input against its contract, at most 16 (field's place in the contract, code), and the count."""
+    """Faults of an input: the count, and (field's place in the contract, code) of at most 16."""
 
     count: int
     faults: list[tuple[int, str]] = []
