@@ -1,6 +1,5 @@
 """The data folder of a local PostgreSQL: made once, owned by who runs the server, found again later."""
 
-import fcntl
 import hashlib
 import os
 import pwd
@@ -9,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,18 +51,6 @@ class Cluster:
     @property
     def log(self) -> Path:
         return self.folder / "postgres.log"
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep every other reviewsvc from starting a server on this data while the block runs."""
-        with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise PostgresFailedError(
-                    f"another reviewsvc runs on {self.folder}: stop it, or choose another folder"
-                ) from None
-            yield
 
     def password(self) -> str:
         """Return the superuser's password, kept in a file only its owner can read."""
@@ -145,11 +130,6 @@ class Cluster:
             return (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
-
-
-def last_lines(log: Path, count: int = 5) -> str:
-    """Return the end of a log file."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else "(no log)"
 
 
 def _program(pid: int) -> str | None:

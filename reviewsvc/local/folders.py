@@ -1,10 +1,13 @@
 """Where the local stack keeps what it downloads, and whether another user can reach it."""
 
+import fcntl
 import os
 import pwd
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 UNPRIVILEGED_USERS = ("postgres", "nobody")
@@ -12,6 +15,10 @@ UNPRIVILEGED_USERS = ("postgres", "nobody")
 
 class NoUnprivilegedUserError(Exception):
     """Raised when root has nobody to run PostgreSQL as."""
+
+
+class FolderInUseError(Exception):
+    """Raised when another reviewsvc runs on the same data."""
 
 
 def cache_folder() -> Path:
@@ -73,3 +80,22 @@ def make_trusted(folder: Path) -> bool:
     except OSError:
         return False
     return state.st_uid == os.geteuid() and not state.st_mode & 0o022 and folder.is_dir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make `folder`, and keep every other reviewsvc from running on it while the block runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUseError(
+                f"another reviewsvc runs on {folder}: stop it, or choose another folder"
+            ) from None
+        yield
+
+
+def last_lines(log: Path, count: int = 8) -> str:
+    """Return the end of a log file."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else "(no log)"

@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from reviewsvc.local import tether
-from reviewsvc.local.cluster import Cluster, PostgresFailedError, last_lines
+from reviewsvc.local.cluster import Cluster, PostgresFailedError
+from reviewsvc.local.folders import last_lines, locked
 from reviewsvc.local.pgbinaries import binaries_for, find_binaries
 from reviewsvc.local.ports import HOST, free_ports
 
@@ -64,7 +65,7 @@ def _start(ends: ExitStack, folder: Path, settings: Mapping[str, str | int], dat
     try:
         cluster = Cluster.at(folder)
         programs = binaries_for(cluster.user, find_binaries())
-        ends.enter_context(cluster.locked())
+        ends.enter_context(locked(cluster.folder))
         cluster.create(programs)
         cluster.await_predecessor()
         server = _launch(ends, cluster, programs, settings, database)
