@@ -137,6 +137,9 @@ def _settings(
         "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{kinds}",
         "inter.broker.listener.name": "PLAINTEXT",
         **dict.fromkeys(COUNTS_OF_ONE, 1),
+        # A killed broker is let in again after this time, not after the usual nine seconds.
+        "broker.session.timeout.ms": 4000,
+        "broker.heartbeat.interval.ms": 1000,
         "offsets.topic.num.partitions": 4,
         "transaction.state.log.num.partitions": 4,
         "log.cleaner.dedupe.buffer.size": 16 * 2**20,
