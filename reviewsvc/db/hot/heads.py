@@ -1,0 +1,143 @@
+"""Heads of logs: made, claimed and read by the only writer of a captured partition."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from msgspec import Raw
+from psycopg import errors
+from psycopg.rows import class_row
+
+from reviewsvc.db.hot.connection import Connected
+from reviewsvc.domain import facts
+from reviewsvc.domain.entries import ZERO_HASH, Entry, encode, encode_facts, leaf_hash
+
+
+class HeadError(RuntimeError):
+    """A head is held by somebody who does not answer, or is frozen; the text says which."""
+
+
+class Head(NamedTuple):
+    """Where a log ends; `size` is the seq of the entry that comes next, `last_at` is in microseconds."""
+
+    log_id: int
+    name: str
+    epoch: int
+    size: int
+    last_hash: bytes
+    last_at: int
+    next_offset: int
+    topic_id: str
+
+
+class Opening(NamedTuple):
+    """A partition met for the first time: its log is to start at this offset."""
+
+    topic: str
+    partition: int
+    topic_id: str
+    first_offset: int
+
+
+_COLUMNS = "h.log_id, l.name, h.epoch, h.size, h.last_hash, h.last_at, h.next_offset, h.topic_id"
+
+
+def series(topic: str, partition: int) -> str:
+    """The name of a partition's log without its incarnation."""
+    return f"predictions/{topic}/{partition}"
+
+
+def known(conn: Connected, topic: str, partitions: Iterable[int]) -> dict[int, Head]:
+    """The newest heads of a topic's partitions, as they stand; partitions without a log are absent."""
+    heads = {}
+    with conn.cursor(row_factory=class_row(Head)) as cursor:
+        for partition in partitions:
+            cursor.execute(
+                f"SELECT {_COLUMNS} FROM log l JOIN head h USING (log_id) "
+                "WHERE l.series = %s ORDER BY l.incarnation DESC LIMIT 1",
+                (series(topic, partition),),
+            )
+            if head := cursor.fetchone():
+                heads[partition] = head
+    return heads
+
+
+def open_log(conn: Connected, origin: str, opening: Opening, clock: int) -> None:
+    """Make a partition's log with its `opened` entry; where it exists already, nothing happens."""
+    with conn.transaction():
+        made = conn.execute(
+            "INSERT INTO log (series, incarnation, kind, topic, partition) "
+            "VALUES (%s, 0, 'predictions', %s, %s) "
+            "ON CONFLICT (series, incarnation) DO NOTHING RETURNING log_id, name",
+            (series(opening.topic, opening.partition), opening.topic, opening.partition),
+        ).fetchone()
+        if made is None:
+            return
+        log_id, name = made
+        said = facts.Opened("first seen", opening.topic_id, opening.first_offset)
+        body = encode(
+            Entry(1, f"{origin}/{name}", 0, ZERO_HASH.hex(), clock, "opened", facts=Raw(encode_facts(said)))
+        )
+        conn.execute(
+            "INSERT INTO head (log_id, size, last_hash, last_at, next_offset, topic_id) "
+            "VALUES (%s, 1, %s, %s, %s, %s)",
+            (log_id, leaf_hash(body), clock, opening.first_offset, opening.topic_id),
+        )
+        conn.execute("INSERT INTO entry (log_id, seq, body) VALUES (%s, 0, %s)", (log_id, body))
+
+
+def claim(
+    conn: Connected, log_ids: Iterable[int], owner: str, *, patience_ms: int = 5_000
+) -> dict[int, Head]:
+    """Become the writer of these logs: whoever wrote them before is fenced by the new epoch.
+
+    A holder whose connection hangs in the middle of a COPY is ended after `patience_ms`; no time-out of the
+    server does that while it waits for its client.
+    """
+    heads = {}
+    for log_id in sorted(log_ids):
+        try:
+            heads[log_id] = _claim_one(conn, log_id, owner, patience_ms)
+        except errors.LockNotAvailable:
+            _end_holder(conn, log_id)
+            heads[log_id] = _claim_one(conn, log_id, owner, patience_ms)
+    return heads
+
+
+def _claim_one(conn: Connected, log_id: int, owner: str, patience_ms: int) -> Head:
+    with conn.transaction(), conn.cursor(row_factory=class_row(Head)) as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {patience_ms:d}")
+        cursor.execute(
+            "UPDATE head h SET epoch = h.epoch + 1, owner = %s, owner_pid = pg_backend_pid(), "
+            "owner_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) "
+            f"FROM log l WHERE l.log_id = h.log_id AND h.log_id = %s AND NOT h.frozen RETURNING {_COLUMNS}",
+            (owner, log_id),
+        )
+        head = cursor.fetchone()
+    if head is None:
+        raise HeadError(f"log {log_id} is frozen: it was restored; run `reviewsvc restore adopt`")
+    return head
+
+
+def _end_holder(conn: Connected, log_id: int) -> None:
+    # Only a backend of the same log-in may be ended, so the group's role is laid aside for one statement.
+    with conn.transaction():
+        role = conn.execute("SELECT current_user").fetchone()
+        conn.execute("RESET ROLE")
+        conn.execute(
+            "SELECT pg_terminate_backend(a.pid, 2000) FROM head h JOIN pg_stat_activity a "
+            "ON a.pid = h.owner_pid AND a.backend_start = h.owner_start WHERE h.log_id = %s",
+            (log_id,),
+        )
+        if role is not None:
+            conn.execute("SELECT set_config('role', %s, false)", (role[0],))
+
+
+def locked(conn: Connected, log_ids: Iterable[int]) -> Mapping[int, Head]:
+    """The heads, locked in the order of their ids until the transaction ends."""
+    with conn.cursor(row_factory=class_row(Head)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM head h JOIN log l USING (log_id) WHERE h.log_id = ANY(%s) "
+            "ORDER BY h.log_id FOR UPDATE OF h",
+            (sorted(log_ids),),
+        )
+        return {head.log_id: head for head in cursor}

@@ -1,0 +1,60 @@
+"""Wrapped keys: read by subject, day or id, and made before a batch in a transaction of their own."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from reviewsvc.db.hot.connection import Connected
+
+
+class DataKey(NamedTuple):
+    """A wrapped payload key: of a subject (by its keyed hash), of a log's day, or of one payload alone."""
+
+    key_id: bytes
+    wrapped: bytes
+    kek_id: str
+    subject: bytes | None = None
+    log_id: int | None = None
+    day: dt.date | None = None
+
+
+_COLUMNS = "key_id, wrapped, kek_id, subject, log_id, day"
+
+
+def of_subjects(conn: Connected, subjects: Sequence[bytes]) -> list[DataKey]:
+    """The keys of those subjects that have one."""
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM keys.data_key WHERE subject = ANY(%s)", (list(subjects),))
+    return [DataKey(*row) for row in rows]
+
+
+def of_days(conn: Connected, log_ids: Sequence[int], days: Sequence[dt.date]) -> list[DataKey]:
+    """The day keys of those logs on those days."""
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM keys.data_key WHERE log_id = ANY(%s) AND day = ANY(%s)",
+        (list(log_ids), list(days)),
+    )
+    return [DataKey(*row) for row in rows]
+
+
+def by_id(conn: Connected, key_ids: Iterable[bytes]) -> list[DataKey]:
+    """The keys with these ids; one that was destroyed is absent."""
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM keys.data_key WHERE key_id = ANY(%s)", (list(key_ids),))
+    return [DataKey(*row) for row in rows]
+
+
+def add(conn: Connected, made: Iterable[DataKey]) -> None:
+    """Keep new keys; where another process made one for the same subject or day first, that one stays.
+
+    Sorted, so that two processes that make the same keys at once wait for each other instead of deadlocking.
+    """
+    rows = sorted(made, key=lambda key: (key.subject or b"", key.log_id or 0, str(key.day or ""), key.key_id))
+    with conn.transaction(), conn.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO keys.data_key ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            rows,
+        )
+
+
+def hash_keys(conn: Connected) -> dict[str, bytes]:
+    """The wrapped keys of keyed hashes, by purpose."""
+    return dict(conn.execute("SELECT purpose, wrapped FROM keys.hash_key").fetchall())
