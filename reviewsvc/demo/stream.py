@@ -62,5 +62,5 @@ def _explanation(answer: Answer) -> dict[str, Any]:
         "unit": "log-odds",
         "towards": "approve",
         "base": answer.base,
-        "attributions": answer.attributions,
+        "attributions": [{"feature": name, "value": pull} for name, pull in answer.attributions.items()],
     }

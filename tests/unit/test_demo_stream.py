@@ -6,7 +6,8 @@ import pytest
 
 from reviewsvc.demo import stream
 from reviewsvc.demo.stream import Application
-from reviewsvc.domain.events import Event
+from reviewsvc.domain.events import Event, read_event
+from reviewsvc.domain.explanation import read_explanation
 
 pytestmark = pytest.mark.unit
 
@@ -26,10 +27,15 @@ def test_every_application_the_model_has_not_seen_comes_once(applications: list[
 def test_each_event_has_the_format_that_capture_reads(applications: list[Application]) -> None:
     for application in applications:
         sent = msgspec.json.encode(application.event(prediction_id=application.number, predicted_at=AT))
-        event = msgspec.json.decode(sent, type=Event)
+        event = read_event(sent, (), "reviewsvc.predictions.v1")
+        assert isinstance(event, Event)
         assert event.predicted_at == AT
         assert event.output.label == application.answer.label
         assert event.output.confidence == application.answer.confidence
+        explanation = read_explanation(event.explanation)
+        assert explanation is not None
+        assert explanation.base == application.answer.base
+        assert {one.feature: one.value for one in explanation.attributions} == application.answer.attributions
         assert (event.subject, event.segment) == (application.number, application.group)
 
 
@@ -38,7 +44,8 @@ def test_the_event_tells_neither_the_answer_nor_the_group_among_its_inputs(
 ) -> None:
     event = applications[0].event(prediction_id="1", predicted_at=AT)
     assert {"approve", "reject", "black", "hispan", "white", "male"}.isdisjoint(event["input"])
-    assert set(event["explanation"]["attributions"]) == set(event["input"])
+    explained = {attribution["feature"] for attribution in event["explanation"]["attributions"]}
+    assert explained == set(event["input"])
     assert "truth" not in msgspec.json.encode(event).decode()
 
 
