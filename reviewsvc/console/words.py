@@ -1,0 +1,77 @@
+"""How the console says times, ages, counts and shares."""
+
+from datetime import UTC, datetime, timedelta
+
+_NBSP = "\N{NO-BREAK SPACE}"
+
+
+def span(length: timedelta) -> str:
+    """Say a length of time in its two largest units, such as 2 h 5 min."""
+    minutes, seconds = divmod(max(0, int(length.total_seconds())), 60)
+    if not minutes:
+        return f"{seconds}{_NBSP}s"
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    said = [f"{amount}{_NBSP}{unit}" for amount, unit in parts if amount]
+    return " ".join(said[:2])
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """Say how long ago something was, or a dash for never."""
+    return "–" if at is None else span(now - at)
+
+
+def until(due: datetime | None, now: datetime) -> str:
+    """Say how long is left until a due time, or how far it is passed."""
+    if due is None:
+        return "no due time"
+    return f"{span(due - now)} left" if due > now else f"{span(now - due)} overdue"
+
+
+def clock(at: datetime | None, now: datetime) -> str:
+    """Say a moment in UTC, without the date when it is today and without the year when it is this one."""
+    if at is None:
+        return "–"
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    if at.date() == now.date():
+        return f"{at:%H:%M}{_NBSP}UTC"
+    day = f"{at.day}{_NBSP}{at:%b}" if at.year == now.year else f"{at.day}{_NBSP}{at:%b %Y}"
+    return f"{day} {at:%H:%M}{_NBSP}UTC"
+
+
+def count(amount: int) -> str:
+    """Write a whole number with its thousands set apart."""
+    return f"{amount:,}"
+
+
+def size(octets: int) -> str:
+    """Say a size in bytes, kB or MB (powers of ten)."""
+    if octets < 1000:  # noqa: PLR2004 - the step between units
+        return f"{octets}{_NBSP}B"
+    if octets < 1_000_000:  # noqa: PLR2004 - the step between units
+        return f"{octets / 1000:.1f}{_NBSP}kB"
+    return f"{octets / 1_000_000:.1f}{_NBSP}MB"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """Say a share from 0 to 1 in percent, never rounding an uncertain one up to 100 or down to 0."""
+    if share is None:
+        return "–"
+    rounded = round(share * 100, digits)
+    if rounded >= 100 and share < 1:  # noqa: PLR2004 - percent
+        return f"> {100 - 10**-digits:.{digits}f}{_NBSP}%"
+    if rounded <= 0 and share > 0:
+        return f"< {10**-digits:.{digits}f}{_NBSP}%"
+    return f"{rounded:.{digits}f}{_NBSP}%"
+
+
+FILTERS = {
+    "age": age,
+    "clock": clock,
+    "count": count,
+    "percent": percent,
+    "size": size,
+    "span": span,
+    "until": until,
+}
