@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test check bench bench-capture test-long wheel lock
+.PHONY: help docs venv demo up test check bench bench-capture test-long wheel lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ wheel: $(VENV)/dev.stamp ## build dist/*.whl with its CycloneDX SBOM
 	@$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
 		--output-reproducible --of JSON -o "$$(ls dist/*.whl | sed 's/-py3-none-any.whl$$//').cdx.json"
 	@ls dist
+
+docs: $(VENV)/dev.stamp ## write docs/commands.md from the commands
+	@$(BIN)/python -m tests.contract.commands_page
 
 lock: ## resolve the requirements again, from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv is missing: see https://docs.astral.sh/uv/ for how to install it." >&2; exit 1; }
