@@ -1,0 +1,6 @@
+pytest_plugins = (
+    "tests.fixtures.services",
+    "tests.fixtures.database",
+    "tests.fixtures.broker",
+    "tests.fixtures.browser",
+)
