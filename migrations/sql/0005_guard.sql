@@ -53,7 +53,9 @@ ALTER TABLE prediction OWNER TO reviewsvc_maint;
 ALTER FUNCTION ensure_partitions(smallint, date) OWNER TO reviewsvc_maint;
 
 GRANT USAGE ON SCHEMA public, keys TO reviewsvc_capture, reviewsvc_relay, reviewsvc_web, reviewsvc_worker;
-GRANT USAGE ON SCHEMA public TO reviewsvc_read;
+GRANT USAGE ON SCHEMA public, keys TO reviewsvc_read;
+-- A verifier must know which keys still exist, never the keys.
+GRANT SELECT (key_id, subject) ON keys.data_key TO reviewsvc_read;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO reviewsvc_capture, reviewsvc_relay, reviewsvc_web, reviewsvc_worker;
 GRANT SELECT ON installation, generation, log, head, entry, retention_class, payload, payload_held, prediction, quarantine,
     capture_alarm, document, model, model_version, queue, lane, task, slot, lease, decision, label, label_current, activity

@@ -21,4 +21,6 @@ def downgrade() -> None:
 
 def _run(name: str) -> None:
     # Percent signs of format() are no placeholders here.
-    op.get_bind().exec_driver_sql((_SQL / f"{name}.sql").read_text(), execution_options={"no_parameters": True})
+    op.get_bind().exec_driver_sql(
+        (_SQL / f"{name}.sql").read_text(), execution_options={"no_parameters": True}
+    )
