@@ -171,9 +171,7 @@ class ProjectionCheck:
         self, entries: dict[int, Entry], first: int, behind: int, keys: dict[bytes, bool]
     ) -> None:
         found = set()
-        for seq, ciphertext, at in scan.rows(
-            self._conn, "payload", columns, self._head.log_id, first, behind
-        ):
+        for seq, ciphertext, at in self._payload_rows(first, behind):
             entry = entries.get(seq)
             found.add(seq)
             if entry is None or entry.payload is None:
@@ -241,8 +239,8 @@ class ProjectionCheck:
         """Rows that belong to no entry that was read: counted against what each table holds of these logs."""
         findings = []
         for table in sorted({*_TABLES, "task"}):
-            place = "t.prediction_log_id, t.prediction_seq" if table == "task" else "t.log_id, t.seq"
-            query = _COUNT.format(table=table, log_id=place.split(", ")[0], seq=place.split(", ")[1])
+            prefix = "t.prediction_" if table == "task" else "t."
+            query = _COUNT.format(table=table, log_id=f"{prefix}log_id", seq=f"{prefix}seq")
             row = self._conn.execute(query, (list(self._sizes), list(self._sizes.values()))).fetchone()
             more = (row[0] if row else 0) - (self._tasks if table == "task" else self._seen.get(table, 0))
             if more > 0:
