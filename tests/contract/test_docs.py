@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -58,11 +59,10 @@ def test_every_room_of_the_map_is_said_in_a_sentence() -> None:
     assert [room for room in rooms if f"`{room}/`" not in readme and f"{room}/ " not in readme] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_lead_somewhere(page: object) -> None:
-    place = ROOT / str(page)
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", place.read_text())
-    assert [link for link in links if not (place.parent / link).exists()] == []
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
 
 
 def test_every_dependency_is_given_a_reason() -> None:
