@@ -1,6 +1,8 @@
 """Free ports on the loopback address."""
 
 import socket
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 
 HOST = "127.0.0.1"
 
@@ -22,3 +24,15 @@ def is_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def is_ready(port: int) -> bool:
+    """Say whether `/readyz` on this port answers 200."""
+    connection = HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
