@@ -7,7 +7,7 @@ from typing import Final
 from reviewsvc import config, telemetry
 
 PROCESSES: Final = ("capture", "relay")
-NEEDED: Final = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "REVIEWSVC_KEK")
+NEEDED: Final = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "REVIEWSVC_KEK_FILE")
 
 
 def run(name: str) -> None:

@@ -118,8 +118,8 @@ class Settings:
     database_owner_url: str = _setting("DATABASE_OWNER_URL", "", _postgres, secret=True)
     database_pool: int = _setting("REVIEWSVC_DATABASE_POOL", 10, _whole(1, 200))
     origin: str = _setting("REVIEWSVC_ORIGIN", "reviewsvc.local", _origin)
-    kek: str = _setting("REVIEWSVC_KEK", "", secret=True)
-    signing_key: str = _setting("REVIEWSVC_SIGNING_KEY", "", secret=True)
+    kek_file: str = _setting("REVIEWSVC_KEK_FILE", "")
+    signing_key_file: str = _setting("REVIEWSVC_SIGNING_KEY_FILE", "")
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))
@@ -167,7 +167,7 @@ def load(*needed: str) -> Settings:
         faults += [f"{name} {' '.join(texts)}" for name, texts in told.items()]
     if not faults:
         found = Settings(kafka=Kafka(**kafka), **settings)
-        faults += [f"{name} or {name}_FILE must be set." for name in _missing(found, needed)]
+        faults += [f"{name} must be set." for name in _missing(found, needed)]
         faults += _contradictions(found)
     if faults:
         raise ConfigError("\n".join(faults))
@@ -198,7 +198,8 @@ def _missing(settings: Settings, needed: Sequence[str]) -> Iterator[str]:
     for group in (settings, settings.kafka):
         for each in fields(group):
             if each.metadata.get("name") in needed and not getattr(group, each.name):
-                yield each.metadata["name"]
+                name = each.metadata["name"]
+                yield name if name.endswith("_FILE") else f"{name} or {name}_FILE"
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-NEEDED = ("DATABASE_URL", "REVIEWSVC_KEK", "REVIEWSVC_SECRET_KEY")
+NEEDED = ("DATABASE_URL", "REVIEWSVC_KEK_FILE", "REVIEWSVC_SECRET_KEY")
 
 
 @click.command()

@@ -9,6 +9,6 @@ def worker() -> None:
     from reviewsvc import config, telemetry
     from reviewsvc import worker as process
 
-    settings = config.load("DATABASE_URL", "REVIEWSVC_KEK")
+    settings = config.load("DATABASE_URL", "REVIEWSVC_KEK_FILE")
     telemetry.configure(process="worker", level=settings.log_level)
     process.main(settings)

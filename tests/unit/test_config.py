@@ -15,8 +15,6 @@ SECRETS = (
     "KAFKA_SASL_PASSWORD",
     "KAFKA_SASL_CLIENT_SECRET",
     "KAFKA_SSL_PASSWORD",
-    "REVIEWSVC_KEK",
-    "REVIEWSVC_SIGNING_KEY",
     "REVIEWSVC_SECRET_KEY",
 )
 
@@ -55,7 +53,7 @@ def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "REVIEWSVC_PORT": "eighty",
         "REVIEWSVC_LEASE_MINUTES": "0",
         "REVIEWSVC_TRUSTED_PROXIES": "10.0.0.0/99",
-        "REVIEWSVC_KEK_FILE": "/nowhere/kek",
+        "REVIEWSVC_SECRET_KEY_FILE": "/nowhere/key",
     }.items():
         monkeypatch.setenv(name, value)
     told = faults()
@@ -69,19 +67,22 @@ def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "REVIEWSVC_PORT",
         "REVIEWSVC_LEASE_MINUTES",
         "REVIEWSVC_TRUSTED_PROXIES",
-        "REVIEWSVC_KEK_FILE",
+        "REVIEWSVC_SECRET_KEY_FILE",
     }
     assert len(told) == 10
 
 
 def test_what_a_process_needs_is_missed_by_name() -> None:
-    assert faults("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS") == [
+    assert faults("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "REVIEWSVC_KEK_FILE") == [
         "DATABASE_URL or DATABASE_URL_FILE must be set.",
+        "REVIEWSVC_KEK_FILE must be set.",
         "KAFKA_BOOTSTRAP_SERVERS or KAFKA_BOOTSTRAP_SERVERS_FILE must be set.",
     ]
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REVIEWSVC_KEK", "REVIEWSVC_ORIGIN", "REVIEWSVC_PORT"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "REVIEWSVC_SECRET_KEY", "REVIEWSVC_ORIGIN", "REVIEWSVC_PORT"]
+)
 def test_a_setting_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = {"DATABASE_URL": "postgresql://a:b@c/d", "REVIEWSVC_PORT": "81"}.get(name, "value")
     (tmp_path / "secret").write_text(f"{said}\n")
@@ -93,8 +94,8 @@ def test_a_file_that_is_no_text_is_a_fault_and_shows_none_of_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_bytes(b"\xff\xfe\xfd")
-    monkeypatch.setenv("REVIEWSVC_KEK_FILE", str(tmp_path / "key"))
-    assert faults() == ["REVIEWSVC_KEK_FILE must name a readable text file."]
+    monkeypatch.setenv("REVIEWSVC_SECRET_KEY_FILE", str(tmp_path / "key"))
+    assert faults() == ["REVIEWSVC_SECRET_KEY_FILE must name a readable text file."]
 
 
 def test_secrets_and_addresses_with_passwords_never_show(monkeypatch: pytest.MonkeyPatch) -> None:
