@@ -69,10 +69,12 @@ class Prediction(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 
 
 class Quarantine(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """An event that could not be read: why, and its size in bytes."""
+    """What could not be read: the reason's code and, in our words, more of it; bytes, and offsets covered."""
 
     reason: str
     size: int
+    text: str = ""
+    offsets: int = 1
 
 
 class Document(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -18,6 +18,14 @@ class ModelRow(NamedTuple):
     failsafe_queue: str | None
 
 
+class QueueRow(NamedTuple):
+    """A queue with the canonical body of its document that is in force."""
+
+    queue_id: int
+    name: str
+    document: bytes
+
+
 class RuleRows(NamedTuple):
     """All of it, as stored."""
 
@@ -25,7 +33,7 @@ class RuleRows(NamedTuple):
     origin: str
     models: list[ModelRow]
     versions: dict[tuple[int, str], int]
-    queues: dict[str, int]
+    queues: list[QueueRow]
     activity_logs: list[int]
 
 
@@ -37,6 +45,10 @@ _MODELS = (
 )
 
 
+_QUEUES = (
+    "SELECT q.queue_id, q.name, d.body FROM queue q "
+    "JOIN document d ON d.kind = 'queue' AND d.name = q.name AND d.version = q.version"
+)
 _ACTIVITY_LOGS = "SELECT log_id FROM log WHERE kind = 'activity' ORDER BY shard, log_id"
 _VERSIONS = "SELECT version_id, model_id, version FROM model_version"
 
@@ -53,13 +65,8 @@ def load(conn: Connected) -> RuleRows:
             generation,
             origin,
             [ModelRow(*row) for row in conn.execute(_MODELS)],
-            {
-                (model, version): version_id
-                for version_id, model, version in conn.execute(
-                    "SELECT version_id, model_id, version FROM model_version"
-                )
-            },
-            dict(conn.execute("SELECT name, queue_id FROM queue").fetchall()),
+            versions(conn),
+            [QueueRow(*row) for row in conn.execute(_QUEUES)],
             [
                 row[0]
                 for row in conn.execute(
@@ -67,6 +74,11 @@ def load(conn: Connected) -> RuleRows:
                 )
             ],
         )
+
+
+def versions(conn: Connected) -> dict[tuple[int, str], int]:
+    """The numbers of the models' versions."""
+    return {(model, version): number for number, model, version in conn.execute(_VERSIONS)}
 
 
 def add_versions(conn: Connected, wanted: list[tuple[int, str]]) -> None:
