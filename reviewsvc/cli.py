@@ -94,7 +94,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except Exception as error:
         if not is_expected(error):
             raise
-        click.echo(f"Error: {str(error).strip()}", err=True)
+        click.echo(f"Error: {told(error)}", err=True)
         code = failed
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -106,6 +106,13 @@ def is_expected(error: BaseException) -> bool:
         if room in OURS or (room, kind.__name__) in EXPECTED:
             return True
     return isinstance(error, OSError)
+
+
+def told(error: BaseException) -> str:
+    """Return an expected error's text as a user reads it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error).strip()
 
 
 if __name__ == "__main__":

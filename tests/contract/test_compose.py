@@ -1,0 +1,110 @@
+"""The compose file: its schema, and what no schema sees."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import pytest
+import yaml
+
+from reviewsvc import cli, config
+from tests.contract.source import ROOT
+
+pytestmark = pytest.mark.unit
+
+FILE: Final = ROOT / "docker-compose.yml"
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+OURS: Final = {
+    name: service for name, service in SERVICES.items() if service["image"].startswith("reviewsvc:")
+}
+ONCE: Final = {"migrate", "topics"}
+
+
+def test_it_is_a_compose_file() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_image_is_pinned() -> None:
+    assert [name for name, each in SERVICES.items() if not re.search(r":\d[\w.]*$", each["image"])] == []
+
+
+def test_every_process_that_stays_tells_its_health() -> None:
+    assert {name for name, each in SERVICES.items() if "healthcheck" not in each} == ONCE
+
+
+def test_what_runs_once_is_waited_for() -> None:
+    for name in OURS.keys() - ONCE:
+        waited = {
+            other for other, how in SERVICES[name]["depends_on"].items() if "completed" in how["condition"]
+        }
+        assert "migrate" in waited
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_secrets_come_as_declared_files_and_every_declared_one_is_used(name: str) -> None:
+    service = SERVICES[name]
+    given = {value for value in _environment(name).values() if str(value).startswith("/run/secrets/")}
+    given |= {word.rpartition("=")[2] for word in service.get("command", []) if "/run/secrets/" in word}
+    assert given == {f"/run/secrets/{secret}" for secret in service.get("secrets", [])}
+    assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
+
+
+def _environment(name: str) -> dict[str, str]:
+    return dict(SERVICES[name].get("environment", {}))
+
+
+def test_no_password_stands_in_the_file() -> None:
+    words = re.compile(r"password|secret|token|kek|_key", re.IGNORECASE)
+    for name in SERVICES:
+        for key, value in _environment(name).items():
+            assert not words.search(key) or (key.endswith("_FILE") and str(value).startswith("/run/secrets/"))
+            assert not re.search(r"://[^/@\s]+:[^/@\s]+@", str(value))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_own_nothing_and_write_nowhere(name: str) -> None:
+    service = OURS[name]
+    assert (service["user"], service["read_only"], service["cap_drop"]) == ("10001:10001", True, ["ALL"])
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "volumes" not in service
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_run_commands_and_settings_that_exist(name: str) -> None:
+    command: click.Command | None = cli.cli
+    for word in OURS[name]["command"]:
+        if word.startswith("--"):
+            break
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+        assert command is not None
+    known = {setting for setting, _ in config.names()}
+    assert [
+        key for key in _environment(name) if key not in known and key.removesuffix("_FILE") not in known
+    ] == []
+
+
+@pytest.mark.parametrize("name", sorted(OURS.keys() - ONCE))
+def test_each_process_is_given_what_it_cannot_do_without(name: str) -> None:
+    given = {key.removesuffix("_FILE") for key in _environment(name)}
+    assert {"DATABASE_URL", "REVIEWSVC_KEK", "REVIEWSVC_ORIGIN", "KAFKA_BOOTSTRAP_SERVERS"} <= given
+
+
+def test_the_databases_folder_is_where_version_18_keeps_it() -> None:
+    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+
+
+def test_the_script_of_the_manual_makes_every_secret(tmp_path: Path) -> None:
+    manual = (ROOT / "docs" / "running.md").read_text()
+    script = re.search(r"```sh\n(mkdir -p secrets.*?)```", manual, re.DOTALL)
+    assert script
+    subprocess.run(["sh", "-euc", script[1]], cwd=tmp_path, check=True)
+    made = {f"./{path.relative_to(tmp_path)}": path.stat() for path in (tmp_path / "secrets").iterdir()}
+    assert made.keys() == {secret["file"] for secret in COMPOSE["secrets"].values()}
+    assert all(stat.st_mode & 0o077 == 0 and stat.st_size >= 64 for stat in made.values())
