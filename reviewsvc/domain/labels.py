@@ -1,0 +1,141 @@
+"""labels/v1: a label as it leaves, made of its entry and the secrets that its payload holds."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from reviewsvc.domain import facts as f
+from reviewsvc.domain.case_secrets import ERASED, CaseSecrets
+from reviewsvc.domain.entries import Entry
+
+ORDER_OF_TRUST: Final = ("import", "review", "adjudication", "outcome")
+START: Final = "0"
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is written by hand, which is three times as fast
+
+read_label = msgspec.json.Decoder(f.Label).decode
+
+
+class CursorError(ValueError):
+    """The cursor is none that this service gave."""
+
+
+class LabelRecord(Struct, frozen=True):
+    """One label or its withdrawal, in the order of labels/v1; times are RFC 3339 in UTC."""
+
+    label_id: str
+    seq: int
+    op: str
+    model: str
+    version: str | None
+    source: str | None
+    prediction_id: str | None
+    predicted_at: str
+    labelled_at: str
+    value: str | float | None
+    model_value: str | float | None
+    confidence: float | None
+    agreed: bool
+    kind: str
+    reviewer: str | None
+    contract_version: int
+    policy_version: int | None
+    rule: str | None
+    selection_probability: float | None
+    weight: float | None
+    supersedes: str | None
+    entry_log: str
+    entry_seq: int
+
+
+FIELDS: Final = LabelRecord.__struct_fields__
+
+
+class Cursor(Struct, frozen=True, order=True):
+    """A place in a label log: everything up to and with this seq of this incarnation was read."""
+
+    incarnation: int
+    seq: int
+
+    def __str__(self) -> str:
+        """Write it as the cursor that the next question takes."""
+        return f"{self.incarnation}.{self.seq}"
+
+
+def read_cursor(text: str | None) -> Cursor | None:
+    """Read a cursor; None for the start. Raises CursorError."""
+    if not text or text == START:
+        return None
+    incarnation, _, seq = text.partition(".")
+    if not (_is_count(incarnation) and _is_count(seq)):
+        raise CursorError(f"expected 0 or the last answer's next, such as 0.17, not {text[:40]!r}")
+    return Cursor(int(incarnation), int(seq))
+
+
+def label_record(log: str, entry: Entry, said: f.Label, secrets: CaseSecrets | None) -> LabelRecord:
+    """A label as it leaves; without its secrets, since its subject was erased, it leaves as a withdrawal.
+
+    `log` is the log's name, without the origin in front.
+    """
+    opened = secrets or ERASED
+    incarnation = log.rpartition("/")[2]
+    pi = number(said.pi)
+    return LabelRecord(
+        label_id=f"{incarnation}.{entry.seq}",
+        seq=entry.seq,
+        op=said.op if secrets else "withdraw",
+        model=said.model,
+        version=opened.version,
+        source=opened.source,
+        prediction_id=opened.prediction_id,
+        predicted_at=rfc3339(said.predicted_at),
+        labelled_at=rfc3339(entry.at),
+        value=value_of(said.label, said.value, opened.text),
+        model_value=value_of(said.model_label, said.model_value, opened.model_text),
+        confidence=number(said.confidence),
+        agreed=said.agreed,
+        kind=said.kind,
+        reviewer=said.reviewer,
+        contract_version=said.contract,
+        policy_version=said.policy,
+        rule=said.rule,
+        selection_probability=pi,
+        weight=None if not pi else 1 / pi,
+        supersedes=None if said.supersedes is None else f"{incarnation}.{said.supersedes}",
+        entry_log=log,
+        entry_seq=entry.seq,
+    )
+
+
+def outranks(kind: str, standing: str) -> bool:
+    """Say whether a label of a kind takes the place of one that stands: as much trust, or more."""
+    return ORDER_OF_TRUST.index(kind) >= ORDER_OF_TRUST.index(standing)
+
+
+def withdrawal(said: f.Label, seq: int, reviewer: str | None) -> f.Label:
+    """The facts that take back the label at a seq of the same log."""
+    return msgspec.structs.replace(
+        said, op="withdraw", label=None, value=None, reviewer=reviewer, supersedes=seq
+    )
+
+
+def value_of(label: str | None, value: str | None, text: str | None) -> str | float | None:
+    """An answer as it leaves: its class, its number or its text."""
+    if label is not None:
+        return label
+    return text if value is None else float(value)
+
+
+def number(text: str | None) -> float | None:
+    """A number of facts as it leaves."""
+    return None if text is None else float(text)
+
+
+def rfc3339(at_us: int) -> str:
+    """A moment in UTC with microseconds, such as 2026-11-21T10:28:00.000001Z."""
+    return (_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec="microseconds") + "Z"
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18  # noqa: PLR2004 - what a bigint holds
