@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 from reviewsvc.domain.contract import LARGEST, SMALLEST, Contract, InputField
 
 MOST_FAULTS = 16
+MOST_COUNTED = 32_767
 LABEL, VALUE, TEXT, CONFIDENCE, SCORES, SEGMENT, VERSION, INPUT = range(-1, -9, -1)
 _PLACES = {
     LABEL: "output.label",
@@ -50,7 +51,7 @@ class FieldFault(Struct, frozen=True, gc=False):
 
 
 class Violations(Struct, frozen=True, gc=False):
-    """All broken promises of one prediction: the first 16, and how many there are."""
+    """All broken promises of one prediction: the first 16, and how many there are (32,767 at most)."""
 
     faults: tuple[FieldFault, ...] = ()
     count: int = 0
@@ -68,8 +69,16 @@ NO_VIOLATIONS = Violations()
 
 
 def violations_of(faults: list[FieldFault]) -> Violations:
-    """Keep at most 16 faults, and the count of all."""
-    return Violations(tuple(faults[:MOST_FAULTS]), len(faults)) if faults else NO_VIOLATIONS
+    """Keep at most 16 faults, and the count of all, which must fit 16 bits."""
+    if not faults:
+        return NO_VIOLATIONS
+    return Violations(tuple(faults[:MOST_FAULTS]), min(len(faults), MOST_COUNTED))
+
+
+def place_names(contract: Contract) -> dict[str, int]:
+    """Map the names of all places that may break the contract to their indexes."""
+    fields = {f"input.{field.name}": place for place, field in enumerate(contract.fields)}
+    return fields | {name: place for place, name in _PLACES.items()}
 
 
 def place_name(contract: Contract, field: int) -> str:

@@ -1,0 +1,36 @@
+"""What a policy says of one prediction: its route."""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+Draw = Callable[[str, str, str], float]
+
+
+class Route(Struct, frozen=True, gc=False):
+    """Where one prediction goes and why; `queue` and `rule` are None if no person is asked.
+
+    `reasons` are the ids of all rules that took it, the first of them decided. `designs` are (rule,
+    probability) of every rule whose conditions held before the draw, `selection_probability` is theirs.
+    """
+
+    queue: str | None = None
+    rule: str | None = None
+    reasons: tuple[str, ...] = ()
+    priority: int = 0
+    due_s: int | None = None
+    reviewers: int = 1
+    blind: bool = False
+    designs: tuple[tuple[str, float], ...] = ()
+    selection_probability: float = 0.0
+
+
+def selection_probability(shares: Iterable[float]) -> float:
+    """Return 1 - prod(1 - p), the chance that at least one of some independent draws takes the case.
+
+    Added up so that one rule alone gives exactly its share and a certain one exactly 1.
+    """
+    probability = 0.0
+    for share in shares:
+        probability += share * (1.0 - probability)
+    return probability
