@@ -122,6 +122,8 @@ class Final(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     status: str
     label: str | None = None
     value: str | None = None
+    model_label: str | None = None
+    model_value: str | None = None
 
 
 class Decision(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

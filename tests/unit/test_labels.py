@@ -36,8 +36,8 @@ SAID = f.Label(
 )
 DESIGNED = (
     "label_id seq op model version source prediction_id predicted_at labelled_at value model_value "
-    "confidence agreed kind reviewer contract_version policy_version rule selection_probability weight supersedes "
-    "entry_log entry_seq"
+    "confidence agreed kind reviewer contract_version policy_version rule selection_probability weight "
+    "supersedes entry_log entry_seq"
 )
 
 
