@@ -1,8 +1,9 @@
 """How the console says times, ages, counts and shares."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 _NBSP = "\N{NO-BREAK SPACE}"
+_NONE = "\N{EN DASH}"
 
 
 def span(length: timedelta) -> str:
@@ -19,7 +20,7 @@ def span(length: timedelta) -> str:
 
 def age(at: datetime | None, now: datetime) -> str:
     """Say how long ago something was, or a dash for never."""
-    return "–" if at is None else span(now - at)
+    return _NONE if at is None else span(now - at)
 
 
 def until(due: datetime | None, now: datetime) -> str:
@@ -30,14 +31,15 @@ def until(due: datetime | None, now: datetime) -> str:
 
 
 def clock(at: datetime | None, now: datetime) -> str:
-    """Say a moment in UTC, without the date when it is today and without the year when it is this one."""
+    """Say a moment in the zone of `now`, without the date when it is today, without the year when it is this one."""
     if at is None:
-        return "–"
-    at, now = at.astimezone(UTC), now.astimezone(UTC)
+        return _NONE
+    at = at.astimezone(now.tzinfo)
+    time = f"{at:%H:%M}{_NBSP}{at.tzname()}"
     if at.date() == now.date():
-        return f"{at:%H:%M}{_NBSP}UTC"
+        return time
     day = f"{at.day}{_NBSP}{at:%b}" if at.year == now.year else f"{at.day}{_NBSP}{at:%b %Y}"
-    return f"{day} {at:%H:%M}{_NBSP}UTC"
+    return f"{day} {time}"
 
 
 def count(amount: int) -> str:
@@ -57,7 +59,7 @@ def size(octets: int) -> str:
 def percent(share: float | None, digits: int = 0) -> str:
     """Say a share from 0 to 1 in percent, never rounding an uncertain one up to 100 or down to 0."""
     if share is None:
-        return "–"
+        return _NONE
     rounded = round(share * 100, digits)
     if rounded >= 100 and share < 1:  # noqa: PLR2004 - percent
         return f"> {100 - 10**-digits:.{digits}f}{_NBSP}%"

@@ -92,7 +92,7 @@ function showRefused(card, words, { isGone }) {
   const onward = card.querySelector("[data-onward]");
   onward.hidden = !isGone;
   if (isGone) onward.focus();
-  say(words);
+  say("Not saved");
 }
 
 const isGone = (error) => [404, 409, 410].includes(error.status);
@@ -241,7 +241,9 @@ on("send", send);
 
 main.addEventListener("submit", onSubmit);
 main.addEventListener("click", (event) => {
-  if (event.target.closest("[data-onward]")) showNext();
+  if (!event.target.closest("[data-onward]")) return;
+  say("");
+  showNext();
 });
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
