@@ -31,7 +31,7 @@ def until(due: datetime | None, now: datetime) -> str:
 
 
 def clock(at: datetime | None, now: datetime) -> str:
-    """Say a moment in the zone of `now`, without the date when it is today, without the year when it is this one."""
+    """Say a moment in the zone of `now`: no date when it is today, no year when it is this one."""
     if at is None:
         return _NONE
     at = at.astimezone(now.tzinfo)
