@@ -35,7 +35,8 @@ class Cipher:
     def seal(self, payload: bytes, random: bytes) -> Sealed:
         """Seal a payload with 44 fresh random bytes: the nonce and the salt.
 
-        The salt dies with the ciphertext, so that a commitment to erased data reveals nothing. Nonces are random: a key is good for 2^32 payloads.
+        The salt dies with the ciphertext, so that a commitment to erased data reveals nothing.
+        Nonces are random: a key is good for 2^32 payloads.
         """
         nonce = random[:NONCE_BYTES]
         salted = random[NONCE_BYTES:RANDOM_BYTES] + payload
@@ -46,7 +47,7 @@ class Cipher:
         """Open what was stored and hold it against the commitment, since GCM does not bind the plaintext."""
         try:
             salted = self._aes.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], None)
-        except InvalidTag as fault:
+        except (InvalidTag, ValueError) as fault:
             raise EnvelopeError("the stored payload does not open with its key") from fault
         if sha256(salted).digest() != commit:
             raise EnvelopeError("the stored payload opens, but not to what its entry commits to")
