@@ -101,10 +101,16 @@ def _listed(read: Fields, key: str) -> tuple[tuple[Value, ...], bool]:
 
 def _scalars(read: Fields, key: str, value: Any) -> tuple[Value, ...]:  # noqa: ANN401 - plain data
     values = value if isinstance(value, list) else [value]
+    only_texts = "input" not in read.path
+    kinds = (
+        "a text (numbers, true and false in quotes)"
+        if only_texts
+        else "a text, a whole number, true or false"
+    )
     for place, one in enumerate(values):
-        if not (is_text(one, 200) or type(one) in (int, bool)):
+        if not (is_text(one, 200) or (type(one) in (int, bool) and not only_texts)):
             read.fault(
-                "a value, a list of values, or not: with these",
+                f"{kinds}, a list of these, or not: with these",
                 one,
                 key,
                 *((place,) if one is not value else ()),

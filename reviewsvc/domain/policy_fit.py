@@ -24,7 +24,7 @@ def _misfit(path: Path, condition: Condition, contract: Contract) -> list[Docume
     on = condition.on
     if on == "input":
         return _input_misfit((*path, "input", condition.field), condition, contract)
-    if on in _KNOWN:
+    if on in _KNOWN and (on != "version" or contract.versions):
         named = condition.values or [name for name, _, _ in condition.by_class]
         return _unknown((*path, on), f"a {on} of the contract", named, _KNOWN[on](contract))
     shape = contract.output.type
@@ -39,6 +39,7 @@ _KNOWN: dict[str, Callable[[Contract], Collection[Value]]] = {
     "label": lambda contract: class_names(contract.output),
     "confidence": lambda contract: class_names(contract.output),
     "segment": lambda contract: contract.segments,
+    "version": lambda contract: contract.versions,
     "risk_tier": lambda _: RISK_TIERS,
     "violation": place_names,
 }

@@ -37,10 +37,11 @@ def entropy(scores: dict[str, float] | None, classes: int) -> float:
     From 0 (sure) to 1 (any class is as likely as any other); 1 if there are no scores.
     """
     total = sum(score for score in scores.values() if score > 0) if scores else 0.0
-    if not scores or total <= 0.0 or classes <= 1:
+    if not scores or not 0.0 < total < math.inf or classes <= 1:
         return 1.0
     shares = [score / total for score in scores.values() if score > 0]
-    return -sum(share * math.log(share) for share in shares) / math.log(max(classes, len(scores)))
+    spread = -sum(share * math.log(share) for share in shares if share > 0)
+    return min(1.0, spread / math.log(max(classes, len(scores))))
 
 
 def _confidence(condition: Condition, contract: CompiledContract) -> Test:
