@@ -38,8 +38,7 @@ EXPECTED: Final = {
     ("psycopg", "OperationalError"),
     ("psycopg_pool", "PoolTimeout"),
     ("sqlalchemy", "OperationalError"),
-    ("kafka", "NoBrokersAvailable"),
-    ("kafka", "KafkaTimeoutError"),
+    ("kafka", "KafkaError"),
 }
 COULD_NOT_RUN: Final = {"audit": 3}
 FAILED: Final = 1
