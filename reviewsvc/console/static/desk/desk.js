@@ -2,6 +2,7 @@
 
 import { Cards, parse } from "./cards.js";
 import { refresh } from "./clock.js";
+import { showDay, showDue } from "./header.js";
 import { on } from "./keys.js";
 import { postForHtml, postForJson, wordsFor } from "./send.js";
 
@@ -22,26 +23,6 @@ function say(words) {
   const place = find("[data-said]");
   if (place) place.textContent = words;
   document.getElementById("status").textContent = words;
-}
-
-function showDue(card) {
-  const place = document.querySelector("[data-case-due]");
-  if (!card?.dataset.dueAt) {
-    place.textContent = card ? "no due time" : "–";
-    return;
-  }
-  const due = document.createElement("time");
-  due.dateTime = card.dataset.dueAt;
-  due.dataset.due = "";
-  place.replaceChildren(due);
-  refresh(place);
-}
-
-function showDay(day) {
-  for (const [name, amount] of Object.entries(day || {})) {
-    const place = document.querySelector(`[data-day="${name}"]`);
-    if (place) place.textContent = amount.toLocaleString("en");
-  }
 }
 
 function showUndo() {
