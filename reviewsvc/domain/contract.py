@@ -5,6 +5,7 @@ import re
 
 from msgspec import Struct
 
+from reviewsvc.domain.contract_reference import Band, Quantile, read_bands, read_quantiles
 from reviewsvc.domain.document import REQUIRED, DocumentError, DocumentFault, Fields, is_text
 
 RISK_TIERS = ("low", "limited", "high")
@@ -40,6 +41,7 @@ class InputField(Struct, frozen=True):
     required: bool = True
     view: str = "value"
     section: str = ""
+    training: tuple[Quantile, ...] = ()
 
 
 class OutputShape(Struct, frozen=True):
@@ -77,6 +79,7 @@ class Contract(Struct, frozen=True):
     segments: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     other_fields: str = "allowed"
+    calibration: tuple[Band, ...] = ()
 
 
 def read_contract(data: object) -> Contract:
@@ -100,6 +103,7 @@ def read_contract(data: object) -> Contract:
         segments=read.texts("segments", "segments", required=False),
         sections=sections,
         other_fields=read.choice("other_fields", ("allowed", "refused"), "allowed"),
+        calibration=read_bands(read),
     )
     read.finish()
     if faults:
@@ -205,6 +209,7 @@ def _field(read: Fields, sections: tuple[str, ...]) -> InputField:
         section=read.choice("section", sections, "")
         if sections
         else read.text("section", "", longest=_SHORT),
+        training=read_quantiles(read.inner("training", required=False)),
     )
     read.finish()
     return field

@@ -26,11 +26,11 @@ class Route(Struct, frozen=True, gc=False):
 
 
 def selection_probability(shares: Iterable[float]) -> float:
-    """Return 1 - prod(1 - p), the chance that at least one of some independent draws takes the case.
+    """Return 1 - prod(1 - p) of rules that draw independently: the chance that at least one takes the case.
 
-    Added up so that one rule alone gives exactly its share and a certain one exactly 1.
+    Summed as p + q - pq, so that one rule's share comes out as it stands in the policy.
     """
-    probability = 0.0
+    chance = 0.0
     for share in shares:
-        probability += share * (1.0 - probability)
-    return probability
+        chance += share - chance * share
+    return chance

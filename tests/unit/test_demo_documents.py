@@ -132,3 +132,19 @@ def test_refusals_are_due_within_hours_and_then_move_to_a_queue_that_exists(queu
     assert refusals.when_due is WhenDue.ESCALATE
     assert refusals.escalate_to in queues
     assert queues["borderline"].when_due is WhenDue.WAIT
+
+
+def test_the_contract_tells_how_the_training_values_lay(contract: Contract) -> None:
+    trained = model.load()[: model.TRAINED_ROWS]
+    told = {f.name: [(q.percent, q.value) for q in f.training] for f in contract.fields if f.training}
+    assert len(told) == 22
+    assert {name: model.quantiles(trained, name) for name in told} == told
+
+
+def test_the_contract_tells_how_often_the_model_was_right(contract: Contract) -> None:
+    measured = model.calibration(model.load()[: model.TRAINED_ROWS])
+    assert [(band.low, band.high) for band in contract.calibration] == [(b.from_, b.to) for b in measured]
+    assert [band.right for band in contract.calibration] == pytest.approx(
+        [b.right for b in measured], abs=0.01
+    )
+    assert [band.n for band in contract.calibration] == pytest.approx([b.n for b in measured], abs=5)
