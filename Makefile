@@ -43,8 +43,8 @@ bench-capture: $(VENV)/dev.stamp ## measure capture under its full load
 
 wheel: $(VENV)/dev.stamp ## build dist/*.whl with its CycloneDX SBOM
 	@rm -rf dist
-	@$(BIN)/python -m hatchling build -t wheel
-	@$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
+	@$(BIN)/python -m hatchling build -t wheel >/dev/null
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
 		--output-reproducible --of JSON -o "$$(ls dist/*.whl | sed 's/-py3-none-any.whl$$//').cdx.json"
 	@ls dist
 
