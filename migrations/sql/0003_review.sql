@@ -90,6 +90,7 @@ CREATE TABLE slot (
 CREATE INDEX slot_open ON slot (lane_id, priority DESC, due_at, slot_id) WHERE state = 'open';
 CREATE UNIQUE INDEX slot_reviewer ON slot (task_id, reviewer_id) WHERE reviewer_id IS NOT NULL;
 CREATE INDEX slot_mine ON slot (reviewer_id) WHERE state = 'claimed';
+CREATE INDEX slot_snoozed ON slot (snoozed_until) WHERE state = 'snoozed';
 
 CREATE TABLE lease (
     slot_id bigint PRIMARY KEY,
