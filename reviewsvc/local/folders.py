@@ -18,7 +18,7 @@ class NoUnprivilegedUserError(Exception):
 
 
 class FolderInUseError(Exception):
-    """Raised when another reviewsvc runs on the same data."""
+    """Raised when another reviewsvc runs on the same data, or another user owns it."""
 
 
 def cache_folder() -> Path:
@@ -85,8 +85,14 @@ def make_trusted(folder: Path) -> bool:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Make `folder`, and keep every other reviewsvc from running on it while the block runs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("w")
+    except PermissionError:
+        raise FolderInUseError(
+            f"{folder} belongs to another user: run as that user, or choose another folder"
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
