@@ -1,0 +1,179 @@
+"""Slots: handed out under a lease with a fencing token, freed, and locked together with their task."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from reviewsvc.db import tables as t
+from reviewsvc.domain.review import Slot, SlotState
+
+_SPARE: Final = 3
+_MOST_AT_ONCE: Final = 500
+
+
+class Claimed(NamedTuple):
+    """A slot just handed out, with what is needed to open and log the prediction behind it."""
+
+    slot_id: int
+    task_id: UUID
+    token: int
+    model_id: int
+    activity_log_id: int
+    prediction_log_id: int
+    prediction_seq: int
+
+
+# Candidates of every lane are locked without waiting, a few more than wanted since two slots of one task may
+# stand side by side; whoever is at the same place at the same moment takes the next ones.
+_CLAIM: Final = sa.text("""
+WITH front AS MATERIALIZED (
+    SELECT near.* FROM lane CROSS JOIN LATERAL (
+        SELECT slot.slot_id, slot.task_id, slot.priority, slot.due_at FROM slot
+        WHERE slot.lane_id = lane.lane_id AND slot.state = 'open'
+          AND slot.task_id <> ALL (CAST(:skip AS uuid[]))
+          AND NOT EXISTS (
+              SELECT FROM slot mine WHERE mine.task_id = slot.task_id AND mine.reviewer_id = :reviewer)
+        ORDER BY slot.priority DESC, slot.due_at, slot.slot_id
+        LIMIT :candidates FOR UPDATE SKIP LOCKED
+    ) near WHERE lane.queue_id = :queue
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY task_id ORDER BY slot_id) AS nth FROM front
+), chosen AS (
+    SELECT slot_id FROM ranked WHERE nth = 1 ORDER BY priority DESC, due_at, slot_id LIMIT :count
+), taken AS (
+    UPDATE slot SET state = 'claimed', reviewer_id = :reviewer, token = token + 1
+    FROM chosen WHERE slot.slot_id = chosen.slot_id
+    RETURNING slot.slot_id, slot.task_id, slot.token, slot.priority, slot.due_at
+), leased AS (
+    INSERT INTO lease (slot_id, until) SELECT slot_id, :until FROM taken
+    ON CONFLICT (slot_id) DO UPDATE SET until = EXCLUDED.until
+)
+SELECT taken.slot_id, taken.task_id, taken.token, task.model_id, task.activity_log_id,
+       task.prediction_log_id, task.prediction_seq
+FROM taken JOIN task USING (task_id) ORDER BY taken.priority DESC, taken.due_at, taken.slot_id
+""")
+
+_EXPIRED: Final = sa.text("""
+SELECT slot.slot_id FROM lease JOIN slot USING (slot_id)
+WHERE lease.until <= :at AND slot.state = 'claimed'
+ORDER BY slot.slot_id LIMIT :most FOR UPDATE OF slot SKIP LOCKED
+""")
+
+_WAKE: Final = sa.text("""
+UPDATE slot SET state = 'open', snoozed_until = NULL
+WHERE slot_id IN (
+    SELECT slot_id FROM slot WHERE state = 'snoozed' AND snoozed_until <= :at
+    ORDER BY slot_id LIMIT :most FOR UPDATE SKIP LOCKED
+)
+RETURNING task_id
+""")
+
+
+def claim(
+    session: Session,
+    queue_id: int,
+    reviewer: UUID,
+    *,
+    count: int,
+    until: datetime,
+    skip: Collection[UUID] = (),
+) -> list[Claimed]:
+    """Hand out up to `count` open slots of different tasks, the most urgent first.
+
+    Never one of a task that the reviewer holds or has answered; IntegrityError if the same reviewer claimed
+    the same task elsewhere at this moment: try again.
+    """
+    found = session.execute(
+        _CLAIM,
+        {
+            "queue": queue_id,
+            "reviewer": reviewer,
+            "count": count,
+            "candidates": count * _SPARE,
+            "until": until,
+            "skip": list(skip),
+        },
+    )
+    return [Claimed(*row) for row in found]
+
+
+def take(session: Session, slot_id: int, reviewer: UUID, token: int, until: datetime) -> None:
+    """Give an open slot, which is locked, to a reviewer."""
+    values = {"state": SlotState.CLAIMED.value, "reviewer_id": reviewer, "token": token}
+    session.execute(sa.update(t.slot).where(t.slot.c.slot_id == slot_id).values(values))
+    renew(session, slot_id, until)
+
+
+def of_task(session: Session, task_id: UUID) -> tuple[Slot, ...]:
+    """Lock a task's slots, in the order of their ids, and return them."""
+    columns = (t.slot.c.slot_id, t.slot.c.state, t.slot.c.reviewer_id, t.slot.c.token)
+    found = session.execute(
+        sa.select(*columns).where(t.slot.c.task_id == task_id).order_by(t.slot.c.slot_id).with_for_update()
+    )
+    return tuple(Slot(row[0], SlotState(row[1]), row[2], row[3]) for row in found)
+
+
+def save(session: Session, task: sa.Row[Any], before: Sequence[Slot], after: Iterable[Slot]) -> None:
+    """Write the slots that changed, end the leases of those no longer held, and add the new ones."""
+    known = {slot.slot_id: slot for slot in before}
+    for slot in after:
+        if slot.slot_id is None:
+            _add(session, task)
+        elif slot != known[slot.slot_id]:
+            values = {"state": slot.state.value, "reviewer_id": slot.reviewer, "token": slot.token}
+            session.execute(sa.update(t.slot).where(t.slot.c.slot_id == slot.slot_id).values(values))
+            if slot.state != SlotState.CLAIMED:
+                session.execute(sa.delete(t.lease).where(t.lease.c.slot_id == slot.slot_id))
+
+
+def renew(session: Session, slot_id: int, until: datetime) -> None:
+    """Lengthen the lease of a slot, which is locked."""
+    lease = insert(t.lease).values(slot_id=slot_id, until=until)
+    session.execute(lease.on_conflict_do_update(index_elements=["slot_id"], set_={"until": until}))
+
+
+def snooze(session: Session, slot_id: int, until: datetime) -> None:
+    """Say when a slot that is being put off comes back."""
+    session.execute(sa.update(t.slot).where(t.slot.c.slot_id == slot_id).values(snoozed_until=until))
+
+
+def move(session: Session, task_id: UUID, lane_id: int, priority: int) -> None:
+    """Put a task's slots into another lane, at a priority."""
+    moved = sa.update(t.slot).where(t.slot.c.task_id == task_id)
+    session.execute(moved.values(lane_id=lane_id, priority=priority))
+
+
+def expire(session: Session, at: datetime) -> int:
+    """Open the slots whose lease has ended, a few hundred at once; return how many."""
+    locked = list(session.scalars(_EXPIRED, {"at": at, "most": _MOST_AT_ONCE}))
+    # A lease may have been renewed after it was read, before its slot was locked: ask again, under the lock.
+    ended = (t.lease.c.slot_id.in_(locked), t.lease.c.until <= at)
+    gone = list(session.scalars(sa.delete(t.lease).where(*ended).returning(t.lease.c.slot_id)))
+    session.execute(
+        sa.update(t.slot).where(t.slot.c.slot_id.in_(gone)).values(state="open", reviewer_id=None)
+    )
+    return len(gone)
+
+
+def wake(session: Session, at: datetime) -> int:
+    """Open the slots whose rest is over, a few hundred at once; return how many."""
+    return len(session.execute(_WAKE, {"at": at, "most": _MOST_AT_ONCE}).all())
+
+
+def leases(session: Session, slot_ids: Collection[int]) -> dict[int, datetime]:
+    """Return until when these slots are held."""
+    found = session.execute(
+        sa.select(t.lease.c.slot_id, t.lease.c.until).where(t.lease.c.slot_id.in_(slot_ids))
+    )
+    return {row.slot_id: row.until for row in found}
+
+
+def _add(session: Session, task: sa.Row[Any]) -> None:
+    lane = sa.select(sa.func.min(t.lane.c.lane_id)).where(t.lane.c.queue_id == task.queue_id)
+    values = {"task_id": task.task_id, "priority": task.priority, "due_at": task.due_at}
+    session.execute(sa.insert(t.slot).values(**values, lane_id=lane.scalar_subquery()))

@@ -1,0 +1,122 @@
+"""Tasks: one row each, locked before whatever is decided about them."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from reviewsvc.db import tables as t
+from reviewsvc.domain.agreement import Answer, Given
+from reviewsvc.domain.projections import DecisionRow, Place
+
+_NAMED = (
+    t.model.c.name.label("model"),
+    t.queue.c.name.label("queue"),
+    t.queue.c.version.label("queue_version"),
+    t.log.c.name.label("prediction_log"),
+    t.model.c.label_log_id,
+)
+
+
+class TaskFilter(NamedTuple):
+    """Which tasks a list shows: of queues (None is all), of a status, by whom they are held."""
+
+    queues: Collection[str] | None = None
+    status: str | None = None
+    held_by: UUID | None = None
+
+
+def get(session: Session, task_id: UUID) -> sa.Row[Any] | None:
+    """Return a task with the names of its model, queue and prediction's log; None if there is none."""
+    return session.execute(_named().where(t.task.c.task_id == task_id)).first()
+
+
+def lock(session: Session, task_id: UUID) -> sa.Row[Any] | None:
+    """Return the same, locked until the transaction ends; slots come after it."""
+    return session.execute(_named().where(t.task.c.task_id == task_id).with_for_update(of=t.task)).first()
+
+
+def by_id_hash(session: Session, id_hash: bytes) -> sa.Row[Any] | None:
+    """Return the task of a prediction, if people were asked."""
+    return session.execute(_named().where(t.task.c.id_hash == id_hash)).first()
+
+
+def list_page(session: Session, wanted: TaskFilter, *, after: UUID | None, limit: int) -> list[sa.Row[Any]]:
+    """Return tasks in the order of their ids, which is that of their making."""
+    query = _named().order_by(t.task.c.task_id).limit(limit)
+    if wanted.queues is not None:
+        query = query.where(t.queue.c.name.in_(wanted.queues))
+    if wanted.status is not None:
+        query = query.where(t.task.c.status == wanted.status)
+    if wanted.held_by is not None:
+        mine = (t.slot.c.reviewer_id == wanted.held_by, t.slot.c.state == "claimed")
+        query = query.where(t.task.c.task_id.in_(sa.select(t.slot.c.task_id).where(*mine)))
+    if after is not None:
+        query = query.where(t.task.c.task_id > after)
+    return list(session.execute(query))
+
+
+def due(session: Session, at: datetime, limit: int) -> list[UUID]:
+    """Return tasks whose due time has passed and was not acted on, longest first."""
+    late = (t.task.c.due_at <= at, t.task.c.status.in_(("pending", "disputed")), ~t.task.c.overdue)
+    return list(
+        session.scalars(sa.select(t.task.c.task_id).where(*late).order_by(t.task.c.due_at).limit(limit))
+    )
+
+
+def save(session: Session, task_id: UUID, **values: object) -> None:
+    """Change columns of a task, which is locked."""
+    session.execute(sa.update(t.task).where(t.task.c.task_id == task_id).values(**values))
+
+
+def decisions(session: Session, task_id: UUID) -> tuple[Given, ...]:
+    """Return a task's decisions in the order in which they came; texts stay in their payloads."""
+    rows = decision_rows(session, task_id)
+    return tuple(
+        Given(
+            row.decision_id,
+            row.reviewer_id,
+            Answer(row.label, row.value),
+            row.at,
+            row.slot_id,
+            row.retracted_seq is not None,
+        )
+        for row in rows
+    )
+
+
+def decision_rows(session: Session, task_id: UUID) -> list[sa.Row[Any]]:
+    """Return a task's rows of `decision` in the order in which they came."""
+    order = (t.decision.c.at, t.decision.c.seq)
+    return list(
+        session.execute(sa.select(t.decision).where(t.decision.c.task_id == task_id).order_by(*order))
+    )
+
+
+def decision(session: Session, decision_id: UUID) -> sa.Row[Any] | None:
+    """Return a row of `decision`."""
+    return session.execute(sa.select(t.decision).where(t.decision.c.decision_id == decision_id)).first()
+
+
+def add_decision(session: Session, row: DecisionRow, slot_id: int | None, prediction_at: int) -> None:
+    """Keep a decision."""
+    values = {**row._asdict(), "slot_id": slot_id, "prediction_at": prediction_at}
+    session.execute(sa.insert(t.decision).values(values))
+
+
+def retract(session: Session, decision_id: UUID, place: Place) -> None:
+    """Mark a decision as taken back by the entry at a place."""
+    values = {"retracted_log_id": place.log_id, "retracted_seq": place.seq}
+    session.execute(sa.update(t.decision).where(t.decision.c.decision_id == decision_id).values(values))
+
+
+def _named() -> sa.Select[Any]:
+    return (
+        sa.select(t.task, *_NAMED)
+        .join(t.model, t.model.c.model_id == t.task.c.model_id)
+        .join(t.queue, t.queue.c.queue_id == t.task.c.queue_id)
+        .join(t.log, t.log.c.log_id == t.task.c.prediction_log_id)
+    )
