@@ -3,5 +3,6 @@ pytest_plugins = (
     "tests.fixtures.database",
     "tests.fixtures.broker",
     "tests.fixtures.browser",
+    "tests.fixtures.installed",
     "tests.fixtures.house",
 )
