@@ -72,6 +72,8 @@ class Kafka:
             wanted = _Wanted(
                 folder, classpath, {"PLAINTEXT": "PLAINTEXT", **(listeners or {})}, properties or {}
             )
+            shutil.rmtree(wanted.scratch, ignore_errors=True)
+            wanted.scratch.mkdir()
             _format(wanted, scram or {})
             yield _launch(ends, wanted)
 
@@ -91,6 +93,10 @@ class _Wanted:
     def data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "tmp"
+
     def write(self, data: Path) -> tuple[Path, dict[str, str]]:
         """Write server.properties for free ports; return its path and the address of each listener."""
         controller, *ports = free_ports(1 + len(self.protocols))
@@ -107,7 +113,7 @@ def _launch(ends: ExitStack, wanted: _Wanted) -> Kafka:
     for _ in range(ATTEMPTS):
         file, addresses = wanted.write(wanted.data)
         wanted.log.unlink(missing_ok=True)
-        command = _java(wanted.classpath, "kafka.Kafka", [str(file)])
+        command = _java(wanted, "kafka.Kafka", [str(file)])
         broker = Kafka(addresses, tether.spawn(command, log=wanted.log))
         with ExitStack() as failed:
             failed.callback(broker.stop)
@@ -161,16 +167,17 @@ def _format(wanted: _Wanted, scram: Mapping[str, str]) -> None:
     arguments = ["format", "-t", cluster_id, "-c", str(wanted.write(new)[0])]
     for name, password in scram.items():
         arguments += ["--add-scram", f"SCRAM-SHA-256=[name={name},password={password}]"]
-    command = _java(wanted.classpath, "kafka.tools.StorageTool", arguments)
+    command = _java(wanted, "kafka.tools.StorageTool", arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode != 0:
         raise KafkaUnavailableError(f"Kafka could not prepare {new}:\n{done.stdout}{done.stderr}".strip())
     new.rename(wanted.data)
 
 
-def _java(classpath: str, main: str, arguments: Sequence[str]) -> list[str]:
-    options = [MEMORY, f"-Dlog4j2.configurationFile={LOG_SETTINGS}", "-Djava.awt.headless=true"]
-    return [str(JAVA), *options, "-cp", classpath, main, *arguments]
+def _java(wanted: _Wanted, main: str, arguments: Sequence[str]) -> list[str]:
+    # What Java unpacks goes beside the data, so that a killed broker litters no shared folder.
+    options = [MEMORY, f"-Dlog4j2.configurationFile={LOG_SETTINGS}", f"-Djava.io.tmpdir={wanted.scratch}"]
+    return [str(JAVA), *options, "-XX:-UsePerfData", "-cp", wanted.classpath, main, *arguments]
 
 
 def _is_ready_soon(log: Path, broker: Kafka) -> bool:
