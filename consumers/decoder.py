@@ -100,7 +100,7 @@ class Decoder:
             last = found[-1]
             if isinstance(last, Fault) and not last.crc_ok:
                 return found
-        if end < len(raw) and (not found or not _is_cut(raw, end)):
+        if end < len(raw) and (not found or not is_cut(raw, end)):
             found.append(_strange(raw, end, from_offset))
         return found
 
@@ -146,7 +146,7 @@ def _fault(frame: Frame, reason: str, data: bytes, *, crc_ok: bool) -> Fault:
     return Fault(frame.base_offset, frame.last_offset, frame.leader_epoch, crc_ok, reason, data)
 
 
-def _is_cut(raw: bytes | memoryview, start: int) -> bool:
+def is_cut(raw: bytes | memoryview, start: int) -> bool:
     """Say whether a batch may begin at `start` that goes on behind the fetch's end."""
     if len(raw) - start < _HEADER.size:
         return True

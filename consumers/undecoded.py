@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 
-from consumers.decoder import Decoder, frames
+from consumers.decoder import Decoder, frames, is_cut
 
 
 class Chunk(NamedTuple):
@@ -41,6 +41,7 @@ class Undecoded:
         self._decoder = Decoder((each.producer_id, each.first_offset) for each in aborted_transactions or ())
         self._on_drain = on_drain
         self._open = True
+        self._began = False
 
     def __bool__(self) -> bool:
         return self._open
@@ -55,18 +56,23 @@ class Undecoded:
     def take(self, _number: int | None = None) -> list[Chunk]:
         """Cut off whole batches until the poll's budget of records is used up: one chunk, or none."""
         # An exception in here would make every later poll spin for ever (it is kafka-python's loop).
-        start, end = self.next_fetch_offset, 0
+        start, end, rest = self.next_fetch_offset, 0, self._raw
         for frame in frames(self._raw):
             end = frame.end
             self.next_fetch_offset = frame.last_offset + 1
             self.leader_epoch = frame.leader_epoch
             if self._spend(frame.records):
+                rest = self._raw[end:]
                 break
         else:
-            end = len(self._raw)
+            # A batch cut by the answer's end comes whole with the next one; all else is the decoder's.
+            if not (self._began or end) or not is_cut(self._raw, end):
+                end = len(self._raw)
+            rest = memoryview(b"")
         chunk = Chunk(self.topic_partition, self._raw[:end], self._decoder, start, self.next_fetch_offset)
-        self._raw = self._raw[end:]
+        self._raw = rest
+        self._began = True
         self.bytes_read += end
-        if not self._raw:
+        if not rest:
             self.drain()
         return [chunk] if end else []
