@@ -6,6 +6,7 @@ ARGS ?=
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+NO_NETWORK := without a network, reach one or name a mirror in PIP_INDEX_URL, then start again.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
@@ -64,11 +65,7 @@ $(VENV)/pyvenv.cfg:
 # A stamp is as old as the last install, so that unchanged requirements cost nothing.
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "Installing requirements/$*.txt into $(VENV) …" >&2
-	@$(PIP) install --require-hashes -r requirements/$*.txt || { echo "$$INSTALL_FAILED" >&2; exit 1; }
+	@$(PIP) install --require-hashes -r requirements/$*.txt 2>$(VENV)/pip.log || \
+		{ echo "Cannot install requirements/$*.txt (all of it in $(VENV)/pip.log): $(NO_NETWORK)" >&2; exit 1; }
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
-
-define INSTALL_FAILED
-The requirements could not be installed. Without a network? Reach one, or name a mirror in PIP_INDEX_URL, and start again.
-endef
-export INSTALL_FAILED

@@ -87,6 +87,22 @@ def test_a_python_without_venv_says_which_package_to_install(bare_path: Path, tm
     assert not (tmp_path / "venv").exists()
 
 
+def test_no_network_is_one_line_that_says_what_to_do(bare_path: Path, tmp_path: Path) -> None:
+    for name in ("python3.13", "python3.12", "python3.11", "python3", "touch"):
+        program(bare_path, name, "exit 0")
+    environment = tmp_path / "venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "pyvenv.cfg").touch()
+    program(environment / "bin", "python", "echo 'ERROR: no route to host' >&2; exit 1")
+    make = shutil.which("make") or "make"
+    done = run(make, "venv", f"VENV={environment}", path=bare_path)
+    ours = [line for line in done.stderr.splitlines() if not line.startswith(("make: ", "Installing "))]
+    assert done.returncode == 2
+    assert [line.partition(": ")[2] for line in ours] == [
+        "without a network, reach one or name a mirror in PIP_INDEX_URL, then start again."
+    ]
+
+
 def test_tests_that_need_a_missing_browser_are_left_out_with_a_line(bare_path: Path) -> None:
     program(bare_path, "openssl", "exit 1")
     program(bare_path, "pg_config", "exit 1")
