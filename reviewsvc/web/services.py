@@ -1,0 +1,44 @@
+"""What the web process holds for every request: transactions, keys, rules and the clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
+
+from flask import Flask, current_app
+
+from reviewsvc.db.sessions import Sessions
+from reviewsvc.usecases.auth import Rules
+from reviewsvc.usecases.installation import Installation
+from reviewsvc.usecases.keyring import Keyring
+
+EXTENSION: Final = "reviewsvc"
+
+
+def system_clock() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What use cases take from the web process."""
+
+    sessions: Sessions
+    keyring: Keyring
+    installation: Installation
+    rules: Rules = field(default_factory=Rules)
+    lease: timedelta = timedelta(minutes=10)
+    undo: timedelta = timedelta(minutes=10)
+    is_secure: bool = False
+    clock: Callable[[], datetime] = system_clock
+
+
+def hold(app: Flask, held: Services) -> None:
+    """Give an application its services."""
+    app.extensions[EXTENSION] = held
+
+
+def services() -> Services:
+    """Return the services of the application that answers now."""
+    return cast("Services", current_app.extensions[EXTENSION])
