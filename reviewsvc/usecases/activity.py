@@ -1,7 +1,7 @@
 """Writes what people and processes did into the activity logs, and reads it back for a page."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,62 +17,58 @@ from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.projections import ActivityRow, Place
 from reviewsvc.usecases.keyring import Keyring
 
-__all__ = ["Cursor", "Said", "log_for", "recent", "record"]
+__all__ = ["Cursor", "Said", "recent", "record", "secrets"]
 
 
 class Said(NamedTuple):
-    """One act to be written down: the entry's kind and facts, and secrets for its payload."""
+    """One act to be written down: the entry's kind and facts, and one JSON object of secrets as payload.
+
+    `about`, a document's name, chooses the activity log; without it the actor does.
+    """
 
     kind: str
     facts: Facts
-    secrets: dict[str, str] | None = None
+    payload: bytes | None = None
+    about: str = ""
     ref: Ref | None = None
 
 
-def record(
-    session: Session,
-    keyring: Keyring,
-    said: Iterable[Said],
-    *,
-    actor: Actor | None,
-    at: datetime,
-    about: str | None = None,
-) -> list[Place]:
-    """Append acts that belong to no case, in the caller's transaction; nothing may be locked after it.
+def secrets(**texts: str) -> bytes | None:
+    """Write what must not stand in an entry as its payload; None if there is nothing."""
+    told = {name: text for name, text in texts.items() if text}
+    return msgspec.json.encode(told) if told else None
 
-    `about` (a model's name) chooses the activity log, else the actor does.
-    """
-    log_id = log_for(session, about or (actor.id if actor else ""))
-    clock = microseconds(at)
-    heads = logs.lock_heads(session, [log_id])
-    places = []
-    for each in said:
-        sealed = None
-        if each.secrets:
-            sealed = keyring.seal_for_day(session, log_id, clock, msgspec.json.encode(each.secrets))
-        places.append(
-            logs.append(
-                session,
-                heads[log_id],
-                each.kind,
-                each.facts,
-                clock=clock,
-                actor=actor,
-                ref=each.ref,
-                payload=sealed,
-            )
-        )
+
+def record(
+    session: Session, keyring: Keyring, said: Sequence[Said], *, actor: Actor | None, at: datetime
+) -> list[Place]:
+    """Append acts that belong to no case, in the caller's transaction, which locks nothing afterwards."""
+    shards = installations.newest_logs(session, "activity")
+    chosen = [_shard(shards, each.about or (actor.id if actor else "")) for each in said]
+    heads = logs.lock_heads(session, set(chosen))
+    places = [
+        _append(session, keyring, heads[log_id], each, actor=actor, at=at)
+        for each, log_id in zip(said, chosen, strict=True)
+    ]
     logs.save_heads(session, heads)
     return places
-
-
-def log_for(session: Session, text: str) -> int:
-    """Choose the activity log of a model's name or an actor; of a case, its task knows it."""
-    shards = installations.newest_logs(session, "activity")
-    return shards[zlib.crc32(text.encode()) % len(shards)]
 
 
 def recent(sessions: Sessions, *, before: Cursor | None = None, limit: int = 50) -> list[ActivityRow]:
     """Return the last acts of all activity logs, the newest first; `before` goes on after an earlier page."""
     with sessions.begin() as session:
         return rows.recent(session, before, limit)
+
+
+def _append(
+    session: Session, keyring: Keyring, head: logs.Head, said: Said, *, actor: Actor | None, at: datetime
+) -> Place:
+    clock = microseconds(at)
+    sealed = said.payload and keyring.seal_for_day(session, head.log_id, clock, said.payload)
+    return logs.append(
+        session, head, said.kind, said.facts, clock=clock, actor=actor, ref=said.ref, payload=sealed or None
+    )
+
+
+def _shard(shards: Sequence[int], text: str) -> int:
+    return shards[zlib.crc32(text.encode()) % len(shards)]

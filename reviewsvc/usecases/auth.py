@@ -15,7 +15,7 @@ from reviewsvc.domain import facts
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant, PermissionDeniedError, Reach, reach
-from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.keyring import Keyring
 
 _SESSION: Final = "ses_"
@@ -183,7 +183,7 @@ def _begin_session(
 ) -> str:
     made = new_token(_SESSION)
     renewed = hash_password(password) if needs_rehash(str(person.password_hash)) else None
-    said = Said("logged_in", facts.Person(str(person.person_id)), {"address": address} if address else None)
+    said = Said("logged_in", facts.Person(str(person.person_id)), secrets(address=address))
     with sessions.begin() as session:
         entrances.forget_failures(session, login_hash)
         if renewed is not None:

@@ -17,6 +17,7 @@ from reviewsvc.domain import facts
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import RANDOM_BYTES, uuid7
 from reviewsvc.domain.permissions import Grant, check_grant
+from reviewsvc.usecases import activity
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.keyring import Keyring
 
@@ -68,7 +69,8 @@ def add(
         )
         if not added:
             raise LoginTakenError(f"The login {login} is taken.")
-        said = Said("person_added", facts.Person(str(person_id)), {"login": login, "name": name.strip()})
+        hidden = activity.secrets(login=login, name=name.strip())
+        said = Said("person_added", facts.Person(str(person_id)), hidden)
         record(session, keyring, [said], actor=actor, at=at)
     return person_id
 

@@ -14,7 +14,7 @@ from reviewsvc.domain import facts
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import RANDOM_BYTES, uuid7
 from reviewsvc.domain.permissions import check_scopes
-from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.auth import Current
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.people import PersonMissingError
@@ -64,7 +64,9 @@ def create(
         if person is None or person.disabled_at is not None:
             raise PersonMissingError("There is no such person, or they are disabled.")
         people.add_token(session, token, made.digest)
-        said = Said("token_created", facts.Person(str(person_id), token=str(token_id)), {"name": token.name})
+        said = Said(
+            "token_created", facts.Person(str(person_id), token=str(token_id)), secrets(name=token.name)
+        )
         record(session, keyring, [said], actor=actor, at=at)
     return NewToken(token, made.text)
 
