@@ -48,7 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
 def options(settings: "Settings") -> dict[str, Any]:
     """Return gunicorn's options; headers of proxies are judged by the application, not here."""
     return {
-        "bind": f"{settings.bind}:{settings.port}",
+        "bind": f"{f'[{settings.bind}]' if ':' in settings.bind else settings.bind}:{settings.port}",
         "workers": settings.web_workers,
         "threads": settings.web_threads,
         "worker_class": "gthread",

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ def web() -> None:
     from reviewsvc import config
 
     settings = config.load(*NEEDED)
+    refuse_taken_port(settings.bind, settings.port)
     share_metrics(settings.data_dir / f"metrics-{settings.port}")
 
     from reviewsvc import telemetry
@@ -22,6 +24,18 @@ def web() -> None:
 
     telemetry.configure(process="web", level=settings.log_level)
     Server(settings).run()
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise ClickException if the address cannot be listened on, before anything of its user is touched."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
+        raise click.ClickException(
+            f"Cannot listen on {host}:{port} ({why}); set REVIEWSVC_PORT to a free port."
+        ) from error
 
 
 def share_metrics(folder: Path) -> None:
