@@ -1,7 +1,7 @@
 """The only place that makes Kafka clients, each with the options that capture and relay rely on."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from kafka import (
@@ -17,30 +17,19 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import TopicAlreadyExistsError, for_code
 
 from consumers import sockets
-from consumers.security import options
+from consumers.connection import Client, connected
 from consumers.settings import KafkaSettings
 
 MIB = 1024 * 1024
 _REQUEST_MS = 15_000
 _ADMIN_REQUEST_MS = 10_000
-_BOOTSTRAP_MS = 15_000
 
-Client = TypeVar("Client")
 
 sockets.widen()
 
 
 class TopicError(Exception):
     """A topic is missing or is not as it must be; the text says what to do."""
-
-
-def _connection(settings: KafkaSettings, request_ms: int) -> dict[str, Any]:
-    return options(settings) | {
-        "bootstrap_servers": list(settings.bootstrap_servers),
-        "request_timeout_ms": request_ms,
-        "bootstrap_timeout_ms": _BOOTSTRAP_MS,
-        "reconnect_backoff_max_ms": 1000,
-    }
 
 
 def consumer(
@@ -54,7 +43,7 @@ def consumer(
     """Make a consumer that reads committed records and never decides by itself where to begin.
 
     With a group it joins by cooperative-sticky, statically if the settings name an instance.
-    Raises KafkaTimeoutError if no broker answers within 15 s.
+    Raises UnreachableError.
     """
     group: dict[str, Any] = {}
     if group_id is not None:
@@ -65,8 +54,10 @@ def consumer(
             "session_timeout_ms": settings.session_timeout_ms,
             "heartbeat_interval_ms": settings.session_timeout_ms // 10,
         }
-    made = KafkaConsumer(
-        **_connection(settings, _REQUEST_MS),
+    made = connected(
+        KafkaConsumer,
+        settings,
+        _REQUEST_MS,
         **group,
         client_id=client_id,
         auto_offset_reset="none",
@@ -84,8 +75,10 @@ def producer(
     settings: KafkaSettings, *, client_id: str, transactional_id: str | None = None
 ) -> KafkaProducer:
     """Make a producer without doubles: idempotent, acknowledged by all, transactional if an id is given."""
-    made = KafkaProducer(
-        **_connection(settings, _REQUEST_MS),
+    made = connected(
+        KafkaProducer,
+        settings,
+        _REQUEST_MS,
         client_id=client_id,
         transactional_id=transactional_id,
         acks="all",
@@ -112,7 +105,7 @@ def _not_creating(made: Client, metadata: Any) -> Client:  # noqa: ANN401 - kafk
 
 def admin(settings: KafkaSettings, *, client_id: str) -> KafkaAdminClient:
     """Make a client for topics and offsets; each of its calls ends within about 10 s."""
-    return KafkaAdminClient(**_connection(settings, _ADMIN_REQUEST_MS), client_id=client_id)
+    return connected(KafkaAdminClient, settings, _ADMIN_REQUEST_MS, client_id=client_id)
 
 
 def topic_id(client: KafkaAdminClient, topic: str) -> UUID:
