@@ -53,7 +53,7 @@ TOMBSTONE = Fault(FaultCode.TOMBSTONE, expected="a JSON object", got="no value")
 UNKNOWN_MODEL = Fault(
     FaultCode.UNKNOWN_MODEL,
     field="model.name",
-    expected="a model with a contract (apply its contract, then replay this record)",
+    expected="a model with a contract (apply its contract, then send it again)",
     got="a model without one",
 )
 

@@ -207,12 +207,11 @@ def test_policies_must_fit_contracts_and_queues_must_exist() -> None:
     alone = "kind: policy\nname: laons\nrules: [{id: a, queue: desk}]\n"
     contract = read_documents(LOANS)[0].body
     assert isinstance(contract, Contract)
-    assert misfits_of(alone, InForce(contracts={"loans": contract})) == [
-        'loans.yaml:2: name: expected the name of a model with a contract (did you mean "loans"?), got "laons"'
-    ]
-    check_together(
-        read_documents(alone.replace("laons", "loans")), InForce({"loans": contract}, {}, ["desk"])
-    )
+    (fault,) = misfits_of(alone, InForce(contracts={"loans": contract}))
+    assert fault.startswith("loans.yaml:2: name: expected the name of a model with a contract")
+    assert fault.endswith('(did you mean "loans"?), got "laons"')
+    right = read_documents(alone.replace("laons", "loans"))
+    check_together(right, InForce({"loans": contract}, {}, ["desk"]))
 
 
 def test_a_queue_escalates_to_one_that_exists() -> None:
