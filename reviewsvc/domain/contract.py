@@ -5,8 +5,9 @@ import re
 
 from msgspec import Struct
 
+from reviewsvc.domain.contract_choices import LARGEST, SMALLEST, Choice, read_choices
 from reviewsvc.domain.contract_reference import Band, Quantile, read_bands, read_quantiles
-from reviewsvc.domain.document import REQUIRED, DocumentError, DocumentFault, Fields, is_text
+from reviewsvc.domain.document import REQUIRED, DocumentError, DocumentFault, Fields
 
 RISK_TIERS = ("low", "limited", "high")
 FIELD_TYPES = ("integer", "number", "string", "boolean", "category", "json")
@@ -14,14 +15,6 @@ VIEWS = ("value", "text", "image", "json")
 NOT_GIVEN = "not given"
 _SHORT = 200
 _FIELD_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,200}")
-SMALLEST, LARGEST = -(2**63), 2**63 - 1
-
-
-class Choice(Struct, frozen=True):
-    """One value that may stand in a place, with the words for it; its code is its index."""
-
-    value: str | int
-    label: str
 
 
 class InputField(Struct, frozen=True):
@@ -125,7 +118,7 @@ def _output(read: Fields | None) -> OutputShape:
     kind = read.choice("type", ("class", "number", "text"))
     needs = ("required", "optional")
     if kind == "class":
-        classes = _choices(read, "classes", numbers=False)
+        classes = read_choices(read, "classes", numbers=False)
         confidence = read.choice("confidence", needs, "required")
         found = OutputShape(
             kind, classes, confidence=confidence, scores=read.choice("scores", needs, "optional")
@@ -147,33 +140,6 @@ def _range(read: Fields) -> tuple[float | None, float | None]:
     if low is not None and high is not None and low > high:
         read.fault(f"a number of at least min ({low})", high, "max")
     return low, high
-
-
-def _choices(read: Fields, key: str, *, numbers: bool) -> tuple[Choice, ...]:
-    what = "a text or a whole number" if numbers else f"a text of 1 to {_SHORT} characters"
-    found: dict[str | int, Choice] = {}
-    for place, one in enumerate(read.items(key, key)):
-        inner = read.below(one if isinstance(one, dict) else {"value": one}, key, place)
-        value = inner.checked(
-            "value", REQUIRED, what, f"?{place}", _is_number_or_text if numbers else _is_short
-        )
-        if value in found:
-            read.fault(f"{key} that differ", value, key, place)
-        found[value] = Choice(value, inner.text("label", str(value), longest=_SHORT))
-        inner.finish()
-    return tuple(found.values())
-
-
-def _is_field_name(value: object) -> bool:
-    return isinstance(value, str) and _FIELD_NAME.fullmatch(value) is not None
-
-
-def _is_short(value: object) -> bool:
-    return is_text(value, _SHORT)
-
-
-def _is_number_or_text(value: object) -> bool:
-    return (type(value) is int and SMALLEST <= value <= LARGEST) or _is_short(value)
 
 
 def _fields(read: Fields, sections: tuple[str, ...]) -> tuple[InputField, ...]:
@@ -202,7 +168,7 @@ def _field(read: Fields, sections: tuple[str, ...]) -> InputField:
         min=low,
         max=high,
         max_length=read.whole("max_length", 1, 1_000_000, None) if kind == "string" else None,
-        values=_choices(read, "values", numbers=True) if kind == "category" else (),
+        values=read_choices(read, "values", numbers=True) if kind == "category" else (),
         nullable=read.flag("nullable", kind == "json"),
         required=read.flag("required", True),  # noqa: FBT003 - the default
         view=_view(read, kind),
@@ -213,6 +179,10 @@ def _field(read: Fields, sections: tuple[str, ...]) -> InputField:
     )
     read.finish()
     return field
+
+
+def _is_field_name(value: object) -> bool:
+    return isinstance(value, str) and _FIELD_NAME.fullmatch(value) is not None
 
 
 def _bounds(read: Fields, kind: str) -> tuple[float | None, float | None]:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError, defstruct
 from msgspec.json import Decoder
 
-from reviewsvc.domain.contract import LARGEST, SMALLEST, Contract, InputField, class_names
+from reviewsvc.domain.contract import Contract, InputField, class_names
+from reviewsvc.domain.contract_choices import LARGEST, SMALLEST
 from reviewsvc.domain.contract_examine import examine
 from reviewsvc.domain.contract_faults import NO_VIOLATIONS, Violations, violations_of
 from reviewsvc.domain.events import Event

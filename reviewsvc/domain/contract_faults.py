@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Struct
 
-from reviewsvc.domain.contract import LARGEST, SMALLEST, Contract, InputField
+from reviewsvc.domain.contract import Contract, InputField
+from reviewsvc.domain.contract_choices import LARGEST, SMALLEST
 
 MOST_FAULTS = 16
 MOST_COUNTED = 32_767

@@ -19,9 +19,6 @@ from reviewsvc.domain.event_faults import (
     unfit,
 )
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
-
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
 _Short = Annotated[str, Meta(min_length=1, max_length=200)]
 _Long = Annotated[str, Meta(max_length=2048)]
@@ -72,11 +69,6 @@ class Event(Struct, gc=False):
     sequence: _Count | None = None
     traceparent: _Short | None = None
     source: str = field(default="", name=" source")
-
-
-def microseconds(at: dt.datetime) -> int:
-    """Return a time with a zone as whole microseconds since 1970 in UTC."""
-    return (at - EPOCH) // _MICROSECOND
 
 
 VALUE_LIMIT_BYTES = 1024 * 1024

@@ -21,7 +21,7 @@ from reviewsvc.domain import projections as p
 from reviewsvc.domain.contract_check import Checked
 from reviewsvc.domain.entries import Entry, Payload, Src, encode, encode_facts, leaf_hash, number
 from reviewsvc.domain.event_faults import UNKNOWN_MODEL, Fault
-from reviewsvc.domain.events import Event, microseconds, read_event
+from reviewsvc.domain.events import Event, read_event
 from reviewsvc.usecases.payload_keys import PayloadKey, PayloadKeys
 from reviewsvc.usecases.rules import Model, Rules
 
@@ -161,7 +161,7 @@ class Builder:
             version=rules.versions[model.ids.model_id, event.model.version],
             contract=model.contract_version,
             policy=model.policy_version,
-            predicted_at=microseconds(event.predicted_at),
+            predicted_at=moments.microseconds(event.predicted_at),
             label=None if checked.label is None else event.output.label,
             value=number(event.output.value),
             confidence=number(checked.confidence),

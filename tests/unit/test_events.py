@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewsvc.domain.event_faults import Fault, FaultCode
-from reviewsvc.domain.events import Event, microseconds, read_event
+from reviewsvc.domain.events import Event, read_event
 from reviewsvc.domain.explanation import read_explanation
+from reviewsvc.domain.moments import microseconds
 
 pytestmark = pytest.mark.unit
 
