@@ -48,6 +48,17 @@ def test_missing_topics_are_created_and_existing_ones_left(
     assert said(capsys) == dict.fromkeys(names, "exists")
 
 
+def test_a_topic_to_be_captured_whose_records_may_vanish_is_refused(
+    names: list[str], kafka_admin: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic = {"num_partitions": 1, "replication_factor": 1, "configs": {"cleanup.policy": "compact"}}
+    kafka_admin.create_topics({names[0]: topic}, wait_for_metadata=True)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["topics", "create"])
+    assert ended.value.code == 1
+    assert f"Error: Topic '{names[0]}' is compacted" in capsys.readouterr().err
+
+
 def test_a_broker_that_is_away_is_one_clear_line() -> None:
     hurried = "from consumers import broker; broker._BOOTSTRAP_MS = 500"
     command = f"{hurried}; from reviewsvc import cli; cli.main(['topics', 'create'])"
