@@ -5,4 +5,5 @@ pytest_plugins = (
     "tests.fixtures.browser",
     "tests.fixtures.installed",
     "tests.fixtures.house",
+    "tests.fixtures.cases",
 )

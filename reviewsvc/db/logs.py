@@ -173,6 +173,12 @@ def local_name(session: Session, full_name: str) -> str:
     return full_name.removeprefix(f"{origin}/")
 
 
+def names(session: Session, log_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of logs by their ids."""
+    found = session.execute(sa.select(t.log.c.log_id, t.log.c.name).where(t.log.c.log_id.in_(log_ids)))
+    return {row.log_id: row.name for row in found}
+
+
 def find(session: Session, name: str) -> int:
     """Return the id of the log of this name, which has no origin in front. Raises LogMissingError."""
     log_id = session.scalar(sa.select(t.log.c.log_id).where(t.log.c.name == name))

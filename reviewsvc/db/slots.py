@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from reviewsvc.db import tables as t
 from reviewsvc.domain.review import Slot, SlotState
 
-_SPARE: Final = 3
+_WINDOW: Final = 200
+_ANY: Final = 1_000
 _MOST_AT_ONCE: Final = 500
 
 
@@ -28,23 +29,26 @@ class Claimed(NamedTuple):
     prediction_seq: int
 
 
-# Candidates of every lane are locked without waiting, a few more than wanted since two slots of one task may
-# stand side by side; whoever is at the same place at the same moment takes the next ones.
+# Every lane's most urgent places are read without a lock, then as many as wanted are locked without waiting:
+# whoever is at the same place at the same moment takes the next ones. Places of one task stand side by side;
+# `nth` keeps one person from taking two of them.
 _CLAIM: Final = sa.text("""
 WITH front AS MATERIALIZED (
     SELECT near.* FROM lane CROSS JOIN LATERAL (
-        SELECT slot.slot_id, slot.task_id, slot.priority, slot.due_at FROM slot
+        SELECT slot.slot_id, slot.task_id FROM slot
         WHERE slot.lane_id = lane.lane_id AND slot.state = 'open'
           AND slot.task_id <> ALL (CAST(:skip AS uuid[]))
           AND NOT EXISTS (
               SELECT FROM slot mine WHERE mine.task_id = slot.task_id AND mine.reviewer_id = :reviewer)
-        ORDER BY slot.priority DESC, slot.due_at, slot.slot_id
-        LIMIT :candidates FOR UPDATE SKIP LOCKED
+        ORDER BY slot.priority DESC, slot.due_at, slot.slot_id LIMIT :window
     ) near WHERE lane.queue_id = :queue
 ), ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY task_id ORDER BY slot_id) AS nth FROM front
+    SELECT slot_id, row_number() OVER (PARTITION BY task_id ORDER BY slot_id) AS nth FROM front
 ), chosen AS (
-    SELECT slot_id FROM ranked WHERE nth = 1 ORDER BY priority DESC, due_at, slot_id LIMIT :count
+    SELECT slot.slot_id FROM slot JOIN ranked USING (slot_id)
+    WHERE slot.state = 'open' AND ranked.nth <= :nth
+    ORDER BY slot.priority DESC, slot.due_at, slot.slot_id
+    LIMIT :count FOR UPDATE OF slot SKIP LOCKED
 ), taken AS (
     UPDATE slot SET state = 'claimed', reviewer_id = :reviewer, token = token + 1
     FROM chosen WHERE slot.slot_id = chosen.slot_id
@@ -88,17 +92,17 @@ def claim(
     Never one of a task that the reviewer holds or has answered; IntegrityError if the same reviewer claimed
     the same task elsewhere at this moment: try again.
     """
-    found = session.execute(
-        _CLAIM,
-        {
-            "queue": queue_id,
-            "reviewer": reviewer,
-            "count": count,
-            "candidates": count * _SPARE,
-            "until": until,
-            "skip": list(skip),
-        },
-    )
+    asked = {
+        "queue": queue_id,
+        "reviewer": reviewer,
+        "until": until,
+        "skip": list(skip),
+        "window": _WINDOW,
+    }
+    found = session.execute(_CLAIM, {**asked, "count": count, "nth": 1}).all()
+    if not found:
+        # The first places of these tasks may be taken at this moment; one of the others is as good.
+        found = session.execute(_CLAIM, {**asked, "count": 1, "nth": _ANY}).all()
     return [Claimed(*row) for row in found]
 
 

@@ -113,7 +113,7 @@ _SLOTS = (
     "INSERT INTO slot (task_id, lane_id, priority, due_at) "
     "SELECT t.task_id, l.lane_id, t.priority, t.due_at FROM task t "
     "JOIN lane l ON l.queue_id = t.queue_id AND l.skills = '{}', generate_series(1, t.reviewers) "
-    "WHERE t.task_id = ANY(%s) ORDER BY t.created_at, t.task_id"
+    "WHERE t.task_id = ANY(%s) ORDER BY t.created_at, t.prediction_seq"
 )
 
 
