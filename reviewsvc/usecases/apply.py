@@ -94,6 +94,7 @@ def history(sessions: Sessions, kind: str, name: str) -> list[tuple[Kept, list[s
 
 def _changes(session: Session, documents: Sequence[Document]) -> list[tuple[Document, Change]]:
     kept = {(each.kind, each.name): each for each in rows.newest(session)}
+    _check_once(documents)
     check_together(documents, _in_force(kept.values()))
     _check_retention(documents, rows.retention_classes(session))
     ordered = sorted(documents, key=lambda each: (_ORDER.index(each.kind), each.name))
@@ -122,6 +123,18 @@ def _in_force(kept: Any) -> InForce:  # noqa: ANN401 - a view of Kept
         policies={body.name: body for body in bodies if isinstance(body, Policy)},
         queues={each.name for each in kept if each.kind == "queue"},
     )
+
+
+def _check_once(documents: Sequence[Document]) -> None:
+    first: dict[tuple[str, str], Document] = {}
+    faults = []
+    for document in documents:
+        before = first.setdefault((document.kind, document.name), document)
+        if before is not document:
+            told = f"expected each {document.kind} once, got {document.name} again"
+            faults.append(f"{document.place(('name',))}: {told} (first in {before.file})")
+    if faults:
+        raise DocumentsError(faults)
 
 
 def _check_retention(documents: Sequence[Document], known: dict[str, RetentionClass]) -> None:
