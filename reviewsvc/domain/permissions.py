@@ -54,6 +54,21 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
     "steward": frozenset({"subjects.erase", "subjects.export", "subjects.hold", "retention.set"}),
 }
 
+# What concerns the whole installation is carried only by a role that is held everywhere.
+INSTALLATION_WIDE: Final = frozenset(
+    {
+        "entries",
+        "gaps",
+        "health",
+        "people",
+        "quarantine",
+        "retention",
+        "sessions",
+        "subjects",
+        "tokens",
+    }
+)
+
 ALL: Final = frozenset().union(*PERMISSIONS.values())
 
 
@@ -87,6 +102,9 @@ class Reach(NamedTuple):
         return self.everywhere or model in self.models or queue in self.queues
 
 
+_NOWHERE: Final = Reach(everywhere=False, models=frozenset(), queues=frozenset())
+
+
 def check_grant(grant: Grant) -> Grant:
     """Return the grant if it can be held; GrantError says what is possible."""
     if grant.role not in PERMISSIONS:
@@ -104,10 +122,15 @@ def check_scopes(scopes: Collection[str]) -> None:
 
 
 def reach(grants: Iterable[Grant], permission: str, scopes: Collection[str] | None = None) -> Reach:
-    """Return where these grants carry a permission; a token's scopes narrow them."""
+    """Return where these grants carry a permission; a token's scopes narrow them.
+
+    A permission about the whole installation reaches everywhere or nowhere.
+    """
     if scopes is not None and not _is_within(permission, scopes):
-        return Reach(everywhere=False, models=frozenset(), queues=frozenset())
+        return _NOWHERE
     held = {grant.scope for grant in grants if permission in PERMISSIONS.get(grant.role, ())}
+    if permission.partition(".")[0] in INSTALLATION_WIDE:
+        return _NOWHERE._replace(everywhere=EVERYWHERE in held)
     return Reach(EVERYWHERE in held, _names(held, "model:"), _names(held, "queue:"))
 
 

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from reviewsvc.domain.permissions import (
     ALL,
+    INSTALLATION_WIDE,
     PERMISSIONS,
     Grant,
     GrantError,
@@ -50,13 +51,21 @@ def test_an_auditor_changes_nothing() -> None:
     assert not {name for name in PERMISSIONS["auditor"] if name.partition(".")[2] in changing}
 
 
+def test_an_administrator_of_one_queue_manages_no_people() -> None:
+    assert not reach([Grant("admin", "queue:first")], "people.manage")
+    assert may([Grant("admin")], "people.manage")
+
+
 def test_nobody_may_decide_and_adjudicate_by_one_role() -> None:
     assert not any({"tasks.decide", "tasks.adjudicate"} <= held for held in PERMISSIONS.values())
 
 
 @given(GRANTS, NEED)
 def test_without_grants_that_carry_it_a_permission_reaches_nothing(grants: list[Grant], need: str) -> None:
-    carrying = [grant for grant in grants if need in PERMISSIONS[grant.role]]
+    wide = need.partition(".")[0] in INSTALLATION_WIDE
+    carrying = [
+        grant for grant in grants if need in PERMISSIONS[grant.role] and (grant.scope == "*" or not wide)
+    ]
     assert bool(reach(grants, need)) == bool(carrying)
 
 
