@@ -47,6 +47,19 @@ def make_from_url(owner_url: str, url: str, group: str) -> None:
     make(owner_url, unquote(parts.username), unquote(parts.password), [group])
 
 
+def join(owner_url: str, url: str, groups: Iterable[str]) -> None:
+    """Let the existing log-in that a URL names take the roles of these groups; nothing else of it changes."""
+    login = unquote(urlsplit(url).username or "")
+    with psycopg.connect(owner_url) as session:
+        if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [login]).fetchone() is None:
+            raise LoginError(f"the database has no log-in {login!r}: create it, or leave DATABASE_URL unset")
+        for group in groups:
+            grant = sql.SQL("GRANT {} TO {}").format(
+                sql.Identifier(f"reviewsvc_{group}"), sql.Identifier(login)
+            )
+            session.execute(grant)
+
+
 def _as(owner_url: str, login: str, password: str) -> str:
     parts = urlsplit(owner_url)
     place = parts.netloc.rpartition("@")[2]

@@ -1,10 +1,16 @@
 """Free ports on the loopback address."""
 
 import socket
+import time
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
 HOST = "127.0.0.1"
+TRIES = 100
+
+
+class NoPortError(Exception):
+    """No port can be had."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -36,3 +42,30 @@ def is_ready(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on this port now."""
+    try:
+        with socket.create_server((HOST, port)):
+            return True
+    except OSError:
+        return False
+
+
+def next_free(port: int) -> int:
+    """Return the first port from this one on that is free. Raises NoPortError after a hundred."""
+    for each in range(port, port + TRIES):
+        if is_free(each):
+            return each
+    raise NoPortError(f"ports {port} to {port + TRIES - 1} are all taken: name a free one with --port")
+
+
+def await_free(port: int, seconds: float = 3) -> bool:
+    """Say whether this port is free, or becomes so soon: who was killed lets go of it a moment later."""
+    deadline = time.monotonic() + seconds
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
