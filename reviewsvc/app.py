@@ -6,18 +6,34 @@ from pathlib import Path
 from flask import Flask
 
 from reviewsvc import config
+from reviewsvc.api import registration
 from reviewsvc.config import Settings
+from reviewsvc.console import pages
 from reviewsvc.crypto.kek import load_kek
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.usecases.auth import Rules
+from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
-from reviewsvc.web import permissions
+from reviewsvc.web import (
+    compression,
+    headers,
+    health,
+    measures,
+    origins,
+    permissions,
+    problems,
+    proxies,
+    repeats,
+    statics,
+)
 from reviewsvc.web.services import Services, hold, system_clock
+
+LARGEST_BODY = 1_000_000
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make the application, with connections of its own: call it in each process that serves."""
+    """Make the application with connections of its own: call it in each process that serves, after a fork."""
     settings = settings or config.load("DATABASE_URL", "REVIEWSVC_KEK_FILE", "REVIEWSVC_SECRET_KEY")
     return make_app(settings, open_services(settings))
 
@@ -25,9 +41,30 @@ def create_app(settings: Settings | None = None) -> Flask:
 def make_app(settings: Settings, held: Services) -> Flask:
     """Make the application on services that are open already."""
     app = Flask("reviewsvc", static_folder=None, template_folder="console/templates")
-    app.config.update(SECRET_KEY=settings.secret_key)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        SESSION_COOKIE_NAME="__Host-reviewsvc-page" if held.is_secure else "reviewsvc-page",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=held.is_secure,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
     hold(app, held)
+    # What is registered first looks at a request first, and at its answer last.
+    measures.measure(app)
+    headers.harden(app, is_secure=held.is_secure)
+    compression.compress(app)
+    origins.protect(app)
     permissions.guard(app)
+    repeats.answer_once(app)
+    problems.tell(app)
+    app.register_blueprint(health.blueprint)
+    registration.register(app)
+    pages.register(app)
+    statics.serve(app, settings.data_dir)
+    app.wsgi_app = proxies.Proxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign] # the documented way to wrap an application
     return app
 
 
@@ -35,15 +72,20 @@ def open_services(settings: Settings) -> Services:
     """Open what requests need: the database as the web role, the keys, the installation."""
     sessions = Sessions(settings.database_url, "web", size=settings.database_pool)
     keyring = Keyring(load_kek(Path(settings.kek_file)))
-    at = system_clock()
     shards = settings.activity_shards
     return Services(
         sessions=sessions,
         keyring=keyring,
-        installation=open_installation(sessions, keyring, settings.origin, at, activity_logs=shards),
+        installation=open_installation(
+            sessions, keyring, settings.origin, system_clock(), activity_logs=shards
+        ),
+        desk=Desk(
+            sessions,
+            keyring,
+            lease=timedelta(minutes=settings.lease_minutes),
+            undo=timedelta(minutes=settings.undo_minutes),
+        ),
         rules=_rules(settings),
-        lease=timedelta(minutes=settings.lease_minutes),
-        undo=timedelta(minutes=settings.undo_minutes),
         is_secure=settings.public_url.startswith("https://"),
     )
 

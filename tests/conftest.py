@@ -6,4 +6,5 @@ pytest_plugins = (
     "tests.fixtures.installed",
     "tests.fixtures.house",
     "tests.fixtures.cases",
+    "tests.fixtures.service",
 )

@@ -68,9 +68,13 @@ def end_session(transaction: Session, session_hash: bytes, at: datetime) -> UUID
     return row.person_id if row else None
 
 
-def end_sessions_of(transaction: Session, person_id: UUID, at: datetime) -> int:
-    """End all of a person's sessions and return how many there were."""
-    open_ones = (session.c.person_id == person_id, session.c.ended_at.is_(None))
+def end_sessions_of(
+    transaction: Session, person_id: UUID, at: datetime, *, spare: bytes | None = None
+) -> int:
+    """End all of a person's sessions but the one to spare, and return how many there were."""
+    open_ones = [session.c.person_id == person_id, session.c.ended_at.is_(None)]
+    if spare is not None:
+        open_ones.append(session.c.session_hash != spare)
     ended = sa.update(session).where(*open_ones).values(ended_at=at).returning(session.c.session_hash)
     return len(transaction.execute(ended).all())
 
@@ -122,10 +126,19 @@ def answer_to(transaction: Session, key_hash: bytes) -> Answer | None:
     return Answer(row.status, bytes(row.body)) if row else None
 
 
-def keep_answer(transaction: Session, key_hash: bytes, answer: Answer, at: datetime) -> None:
-    """Keep what a call was answered; the first answer stays."""
+def keep_answer(transaction: Session, key_hash: bytes, answer: Answer, at: datetime) -> bool:
+    """Keep what a call was answered; the first answer stays, and False says that there was one."""
     kept = insert(idempotency).values(key_hash=key_hash, created_at=at, **answer._asdict())
-    transaction.execute(kept.on_conflict_do_nothing())
+    made = kept.on_conflict_do_nothing().returning(sa.literal(1))
+    return transaction.execute(made).first() is not None
+
+
+def drop_answer(transaction: Session, key_hash: bytes, *, status: int, before: datetime | None) -> None:
+    """Forget an answer of this status, kept before a moment if one is given."""
+    unwanted = [idempotency.c.key_hash == key_hash, idempotency.c.status == status]
+    if before is not None:
+        unwanted.append(idempotency.c.created_at < before)
+    transaction.execute(sa.delete(idempotency).where(*unwanted))
 
 
 def sweep(transaction: Session, at: datetime, keep: timedelta) -> int:

@@ -210,6 +210,7 @@ KINDS: dict[str, type[Facts]] = {
     "document": Document,
     "person_added": Person,
     "person_disabled": Person,
+    "person_enabled": Person,
     "password_set": Person,
     "granted": Person,
     "grant_ended": Person,

@@ -87,7 +87,7 @@ def log_in(
     login = login.strip().lower()[:200]
     with sessions.begin() as session:
         login_hash = keyed_hash(keyring.hash_key(session, "login"), login)
-        counted = _count_attempt(session, login_hash, at, rules)
+        counted = count_attempt(session, login_hash, at, rules)
         person = people.by_login(session, login) if counted else None
     if not counted:
         refuse(sessions, "too_many_log_ins", at=at)
@@ -137,6 +137,16 @@ def open_sessions(sessions: Sessions, person_id: UUID, *, at: datetime, rules: R
     return [each for each in found if _is_open(each, at, rules)]
 
 
+def count_attempt(session: Session, login_hash: bytes, at: datetime, rules: Rules) -> bool:
+    """Count one attempt to prove who one is as failed; False if there were too many lately."""
+    # The lock makes counting and adding one step; without it, attempts at once would all see room.
+    entrances.lock_login(session, login_hash)
+    if entrances.failures(session, login_hash, at - rules.window) >= rules.attempts:
+        return False
+    entrances.add_failure(session, login_hash, at)
+    return True
+
+
 def refuse(sessions: Sessions, reason: str, *, at: datetime) -> None:
     """Count a refusal of somebody who is not logged in; the worker makes one entry a minute of them."""
     with sessions.begin() as session:
@@ -160,15 +170,6 @@ def sweep_step(sessions: Sessions, *, at: datetime) -> int:
     """Delete sessions, failures and kept answers that have not counted for two days; return how many."""
     with sessions.begin() as session:
         return entrances.sweep(session, at, _SWEEP_AFTER)
-
-
-def _count_attempt(session: Session, login_hash: bytes, at: datetime, rules: Rules) -> bool:
-    # The lock makes counting and adding one step; without it, attempts at once would all see room.
-    entrances.lock_login(session, login_hash)
-    if entrances.failures(session, login_hash, at - rules.window) >= rules.attempts:
-        return False
-    entrances.add_failure(session, login_hash, at)
-    return True
 
 
 def _begin_session(

@@ -76,14 +76,21 @@ def add(
 
 
 def set_password(
-    sessions: Sessions, keyring: Keyring, person_id: UUID, password: str, *, actor: Actor, at: datetime
+    sessions: Sessions,
+    keyring: Keyring,
+    person_id: UUID,
+    password: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    spare: bytes | None = None,
 ) -> None:
-    """Give a person another password and end their sessions."""
+    """Give a person another password and end their sessions, but the one to spare."""
     hashed = _hashed(password)
 
     def change(session: Session) -> bool:
         rows.update(session, person_id, password_hash=hashed)
-        entrances.end_sessions_of(session, person_id, at)
+        entrances.end_sessions_of(session, person_id, at, spare=spare)
         return True
 
     said = Said("password_set", facts.Person(str(person_id)))
@@ -102,6 +109,20 @@ def disable(sessions: Sessions, keyring: Keyring, person_id: UUID, *, actor: Act
         return True
 
     said = Said("person_disabled", facts.Person(str(person_id)))
+    return _change(sessions, keyring, person_id, said, change, actor=actor, at=at)
+
+
+def enable(sessions: Sessions, keyring: Keyring, person_id: UUID, *, actor: Actor, at: datetime) -> bool:
+    """Let a disabled person in again; False if they were not disabled."""
+
+    def change(session: Session) -> bool:
+        known = rows.by_id(session, person_id)
+        if known is None or known.disabled_at is None:
+            return False
+        rows.update(session, person_id, disabled_at=None)
+        return True
+
+    said = Said("person_enabled", facts.Person(str(person_id)))
     return _change(sessions, keyring, person_id, said, change, actor=actor, at=at)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, cast
 
 from flask import Flask, current_app
 
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.usecases.auth import Rules
+from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import Installation
 from reviewsvc.usecases.keyring import Keyring
 
@@ -27,9 +28,8 @@ class Services:
     sessions: Sessions
     keyring: Keyring
     installation: Installation
+    desk: Desk
     rules: Rules = field(default_factory=Rules)
-    lease: timedelta = timedelta(minutes=10)
-    undo: timedelta = timedelta(minutes=10)
     is_secure: bool = False
     clock: Callable[[], datetime] = system_clock
 

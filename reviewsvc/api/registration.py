@@ -1,0 +1,76 @@
+"""Brings the API into the application: its blueprints, its OpenAPI 3.1 document, the page that shows it."""
+
+from importlib.metadata import version
+from typing import Any, Final
+
+from flask import Flask
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema, fields
+
+from reviewsvc.api import documentation, me, people
+
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (me.blueprint, people.blueprint)
+
+_ABOUT: Final = (
+    "Everything that the pages do, for programs. Send Authorization: Bearer TOKEN; a token has scopes and an"
+    " end date, and never may more than its person. Lists are {items, next}; pass next on as it is. Unsafe"
+    " requests take an Idempotency-Key: the same key gets the same first answer. Errors are problem+json"
+    " (RFC 9457) with a code and, where a field is at fault, errors."
+)
+
+
+class FaultSchema(Schema):
+    """One field at fault."""
+
+    field = fields.String(required=True)
+    expected = fields.String(required=True)
+    got = fields.String(allow_none=True)
+
+
+class ProblemSchema(Schema):
+    """What went wrong (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "The reason, for programs"})
+    request_id = fields.String()
+    errors = fields.List(fields.Nested(FaultSchema))
+
+
+class DescribedApi(Api):
+    """flask-smorest's API; errors are told by the one table of the web room."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        """Register none."""
+
+
+def register(app: Flask) -> None:
+    """Serve the API and its description."""
+    app.config.update(
+        API_TITLE="reviewsvc",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS=_options(),
+    )
+    api = DescribedApi(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    app.extensions[documentation.EXTENSION] = api.spec.to_dict()
+    app.register_blueprint(documentation.blueprint)
+
+
+def _options() -> dict[str, Any]:
+    scheme = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of a person, made by an administrator",
+    }
+    return {
+        "info": {"description": _ABOUT, "x-release": version("reviewsvc")},
+        "components": {"securitySchemes": {"token": scheme}},
+        "security": [{"token": []}],
+    }

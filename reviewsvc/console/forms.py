@@ -1,0 +1,57 @@
+"""Reads what a form sent, and goes on to another page."""
+
+from types import SimpleNamespace
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import redirect, request
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+_SEE_OTHER: Final = 303
+_LONGEST: Final = 20_000
+
+
+def text(name: str, *, longest: int = _LONGEST) -> str:
+    """Return a field of the form, "" if it was not sent; BadRequest if it is too long or holds a NUL."""
+    found = request.form.get(name, "")
+    if len(found) > longest or "\0" in found:
+        raise BadRequest
+    return found
+
+
+def whole(name: str, *, lowest: int, highest: int) -> int:
+    """Return a whole number of the form; BadRequest if it is none or out of range."""
+    found = request.form.get(name, "")
+    if not found.isascii() or not found.isdigit() or not lowest <= int(found) <= highest:
+        raise BadRequest
+    return int(found)
+
+
+def go(path: str) -> Response:
+    """Go on to another page after a form was taken."""
+    return redirect(path, _SEE_OTHER)
+
+
+def own_path(path: str, otherwise: str) -> str:
+    """Return a path of this service to go on to; anything that could lead elsewhere gives the other one."""
+    parts = urlsplit(path)
+    is_own = path.startswith("/") and not path.startswith("//") and not parts.scheme and not parts.netloc
+    return path if is_own and "\\" not in path and path.isprintable() else otherwise
+
+
+class Faults(SimpleNamespace):
+    """Sentences about what to change, by field; a field without a fault has none."""
+
+    def __getattr__(self, _name: str) -> None:
+        return None
+
+
+class Form(SimpleNamespace):
+    """What was typed and what is wrong with it; a field that was not typed is empty."""
+
+    def __init__(self, faults: Faults | None = None, **typed: str) -> None:
+        super().__init__(faults=faults or Faults(), **typed)
+
+    def __getattr__(self, _name: str) -> str:
+        return ""

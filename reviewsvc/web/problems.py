@@ -1,0 +1,140 @@
+"""Tells what went wrong: problem+json (RFC 9457) to programs and scripts, a page to people."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import structlog
+from flask import Flask, Response, g, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from reviewsvc import telemetry
+from reviewsvc.usecases import auth
+from reviewsvc.web.actors import is_api
+from reviewsvc.web.errors import Known, known, words
+from reviewsvc.web.services import services
+
+MEDIA: Final = "application/problem+json"
+_COUNTED: Final = frozenset({"not_granted", "csrf", "cross_site"})
+_OUR_FAULT: Final = 500
+_SHOWN: Final = 100
+
+_log = telemetry.logger("web")
+
+
+def tell(app: Flask) -> None:
+    """Answer every error of the application by the table of errors."""
+    app.register_error_handler(Exception, _answer)
+
+
+def is_scripted() -> bool:
+    """Say whether a program or a script asks, which reads JSON, and not a person's browser."""
+    if is_api() or "Idempotency-Key" in request.headers:
+        return True
+    if request.headers.get("Sec-Fetch-Dest") == "empty":
+        return True
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _answer(error: Exception) -> ResponseReturnValue:
+    if isinstance(error, RequestRedirect):
+        return error.get_response()
+    said = known(error)
+    _note(error, said)
+    if is_scripted():
+        return _problem(error, said)
+    if said.code == "not_signed_in" and request.method == "GET":
+        return redirect(f"/login?next={request.path}", 303)
+    return _page(error, said)
+
+
+def _note(error: Exception, said: Known) -> None:
+    if said.status >= _OUR_FAULT:
+        _log.error("not answered", code=said.code, exc_info=error)
+    elif said.code in _COUNTED:
+        held = services()
+        try:
+            auth.refuse(held.sessions, said.code, at=held.clock())
+        except Exception:  # noqa: BLE001 - the refusal itself must still be told
+            _log.warning("refusal not counted", code=said.code)
+
+
+def _problem(error: Exception, said: Known) -> Response:
+    body: dict[str, Any] = {
+        "type": f"urn:reviewsvc:problem:{said.code}",
+        "title": said.title,
+        "status": said.status,
+        "detail": words(error, said.status),
+        "code": said.code,
+        "request_id": g.get("request_id"),
+    }
+    faults = list(_faults(error))
+    if faults:
+        body["errors"] = faults
+    answer = Response(json.dumps(body, ensure_ascii=False), said.status, mimetype=MEDIA)
+    return _with_headers(answer, error, said)
+
+
+def _page(error: Exception, said: Known) -> Response:
+    back = {"href": "/login", "label": "Sign in"} if said.status == 401 else _BACK  # noqa: PLR2004 - a status
+    page = render_template(
+        "error.html",
+        status=said.status,
+        code=said.code,
+        title=said.title,
+        words=words(error, said.status),
+        back=back,
+        request_id=g.get("request_id"),
+    )
+    return _with_headers(make_response(page, said.status), error, said)
+
+
+_BACK: Final = {"href": "/queues", "label": "To your queues"}
+
+
+def _with_headers(answer: Response, error: Exception, said: Known) -> Response:
+    if said.status == 401 and is_api():  # noqa: PLR2004 - a status
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if said.status in {429, 503}:
+        answer.headers["Retry-After"] = "5"
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():
+            if name in {"Allow", "Retry-After"}:
+                answer.headers[name] = value
+    structlog.contextvars.bind_contextvars(code=said.code)
+    return answer
+
+
+def _faults(error: Exception) -> Iterator[Mapping[str, Any]]:
+    """Yield an error's faults by field: its own, or those that marshmallow found in what was sent."""
+    own = getattr(error, "errors", None)
+    if isinstance(own, list | tuple):
+        yield from (each for each in own if isinstance(each, Mapping))
+    data = getattr(error, "data", None)
+    messages = data.get("messages") if isinstance(data, Mapping) else None
+    for place, found in (messages or {}).items():
+        sent = request.get_json(silent=True) if place == "json" else request.args.to_dict()
+        yield from _flat(found, sent, "")
+
+
+def _flat(found: object, sent: object, path: str) -> Iterator[Mapping[str, Any]]:
+    if isinstance(found, Mapping):
+        for key, inner in found.items():
+            yield from _flat(inner, _member(sent, key), f"{path}.{key}" if path else str(key))
+    elif isinstance(found, list):
+        for text in found:
+            yield {"field": path, "expected": str(text), "got": _shown(sent)}
+
+
+def _member(sent: object, key: object) -> object:
+    if isinstance(sent, Mapping):
+        return sent.get(key)
+    if isinstance(sent, list) and isinstance(key, int) and key < len(sent):
+        return sent[key]
+    return None
+
+
+def _shown(sent: object) -> str | None:
+    return None if sent is None else json.dumps(sent, ensure_ascii=False, default=str)[:_SHOWN]
