@@ -25,6 +25,7 @@ class FaultCode(enum.StrEnum):
     WRONG_SPECVERSION = "wrong_specversion"
     UNKNOWN_MODEL = "unknown_model"
     DOES_NOT_FIT = "does_not_fit"
+    UNDECODABLE = "undecodable"
 
 
 class Fault(Struct, frozen=True, gc=False):

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from psycopg.types.json import Jsonb
-
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.heads import Head, locked
 from reviewsvc.domain.projections import PredictionRow, QuarantineRow, TaskRow
@@ -123,12 +121,3 @@ def _insert_tasks(conn: Connected, tasks: list[TaskRow]) -> None:
     tasks.sort(key=lambda task: task.id_hash)
     conn.cursor().executemany(_TASK, tasks)
     conn.execute(_SLOTS, ([task.task_id for task in tasks],))
-
-
-def raise_alarm(conn: Connected, log_id: int, reason: str, detail: dict[str, object]) -> None:
-    """Note why a partition stopped; what an operator consented to earlier is kept."""
-    conn.execute(
-        "INSERT INTO capture_alarm (log_id, reason, detail, since) VALUES (%s, %s, %s, now()) "
-        "ON CONFLICT (log_id) DO UPDATE SET reason = EXCLUDED.reason, detail = EXCLUDED.detail",
-        (log_id, reason, Jsonb(detail)),
-    )

@@ -12,13 +12,17 @@ _FORBIDDEN = (
 )
 
 
+# A peer that vanished without a word is noticed within half a minute.
+_PATIENCE = {"connect_timeout": 10, "keepalives_idle": 10, "tcp_user_timeout": 30_000}
+
+
 class RoleError(RuntimeError):
     """The log-in may do more than a process of the service should, or is not in its group."""
 
 
 def connect(url: str, group: str, **options: Any) -> Connected:  # noqa: ANN401 - passed to psycopg as they are
     """Connect, refuse an owner or superuser, and take the group's role (`capture`, `worker`, …)."""
-    conn = psycopg.connect(url, autocommit=True, application_name=f"reviewsvc-{group}", **options)
+    conn = psycopg.connect(url, autocommit=True, application_name=f"reviewsvc-{group}", **_PATIENCE | options)
     try:
         become(conn, group)
     except BaseException:
