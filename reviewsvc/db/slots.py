@@ -169,12 +169,13 @@ def wake(session: Session, at: datetime) -> int:
     return len(session.execute(_WAKE, {"at": at, "most": _MOST_AT_ONCE}).all())
 
 
-def leases(session: Session, slot_ids: Collection[int]) -> dict[int, datetime]:
-    """Return until when these slots are held."""
-    found = session.execute(
-        sa.select(t.lease.c.slot_id, t.lease.c.until).where(t.lease.c.slot_id.in_(slot_ids))
+def held_by(session: Session, task_id: UUID, reviewer: UUID) -> sa.Row[Any] | None:
+    """Return the token of the slot that a person holds in a task, and until when; None if they hold none."""
+    mine = (t.slot.c.task_id == task_id, t.slot.c.reviewer_id == reviewer, t.slot.c.state == "claimed")
+    query: sa.Select[Any] = sa.select(t.slot.c.token, t.lease.c.until).join(
+        t.lease, t.lease.c.slot_id == t.slot.c.slot_id
     )
-    return {row.slot_id: row.until for row in found}
+    return session.execute(query.where(*mine)).first()
 
 
 def _add(session: Session, task: sa.Row[Any]) -> None:

@@ -120,3 +120,47 @@ def _named() -> sa.Select[Any]:
         .join(t.queue, t.queue.c.queue_id == t.task.c.queue_id)
         .join(t.log, t.log.c.log_id == t.task.c.prediction_log_id)
     )
+
+
+def same_subject(session: Session, row: sa.Row[Any], limit: int) -> list[sa.Row[Any]]:
+    """Return other predictions about a task's subject, the newest first, with the task that they led to.
+
+    Columns: predicted_at, label, value, confidence, model, status, answer_label, answer_value.
+    """
+    mine = (
+        t.prediction.c.log_id == row.prediction_log_id,
+        t.prediction.c.seq == row.prediction_seq,
+        t.prediction.c.retention_class == row.retention_class,
+        t.prediction.c.at == row.prediction_at,
+    )
+    subject = session.scalar(sa.select(t.prediction.c.subject).where(*mine))
+    if subject is None:
+        return []
+    said = ("predicted_at", "label", "value", "confidence")
+    columns = [t.prediction.c[name] for name in said]
+    query = (
+        sa.select(*columns, t.model.c.name.label("model"), t.task.c.status, t.task.c.answer_label)
+        .add_columns(t.task.c.answer_value)
+        .join(t.model, t.model.c.model_id == t.prediction.c.model_id)
+        .outerjoin(t.task, t.task.c.id_hash == t.prediction.c.id_hash)
+        .where(t.prediction.c.subject == subject, t.prediction.c.id_hash != row.id_hash)
+        .order_by(t.prediction.c.predicted_at.desc())
+        .limit(limit)
+    )
+    return list(session.execute(query))
+
+
+def moves(session: Session, task_id: UUID) -> list[sa.Row[Any]]:
+    """Return the entries by which a task was put off, flagged, escalated or ended: log_id, seq, body."""
+    acts = (t.activity.c.task_id == task_id, t.activity.c.kind == "task_moved")
+    at_place = (t.entry.c.log_id == t.activity.c.log_id, t.entry.c.seq == t.activity.c.seq)
+    query = sa.select(t.entry).join(t.activity, sa.and_(*at_place)).where(*acts)
+    return list(session.execute(query.order_by(t.activity.c.at, t.activity.c.seq)))
+
+
+def names_of(session: Session, people: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of people."""
+    found = session.execute(
+        sa.select(t.person.c.person_id, t.person.c.name).where(t.person.c.person_id.in_(people))
+    )
+    return {row.person_id: row.name for row in found}

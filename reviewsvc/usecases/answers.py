@@ -141,23 +141,10 @@ def _record(work: Work, case: Dossier, after: Task, given: Given, note: str | No
     tasks.add_decision(work.session, decision_row(place, said), given.slot_id, case.row.prediction_at)
     slots.save(work.session, case.row, case.task.slots, after.slots)
     if after.status == Status.DECIDED:
-        _close(work, case, given.answer, place)
+        close(work, case, given.answer, place, after.status)
         labelling.add(work, case, given.answer, said.kind, place)
     elif after.status != case.task.status:
         tasks.save(work.session, case.row.task_id, status=after.status.value)
-
-
-def _close(work: Work, case: Dossier, answer: Answer, place: Place) -> None:
-    tasks.save(
-        work.session,
-        case.row.task_id,
-        status=Status.DECIDED.value,
-        closed_at=work.at,
-        answer_label=answer.label,
-        answer_value=answer.value,
-        answer_log_id=place.log_id,
-        answer_seq=place.seq,
-    )
 
 
 def _decision_facts(case: Dossier, after: Task, given: Given) -> f.Decision:
@@ -174,6 +161,20 @@ def _decision_facts(case: Dossier, after: Task, given: Given) -> f.Decision:
         label=given.answer.label,
         value=number(given.answer.value),
         final=final,
+    )
+
+
+def close(work: Work, case: Dossier, answer: Answer, place: Place, status: Status) -> None:
+    """Give a task its answer, which the entry at a place brought."""
+    tasks.save(
+        work.session,
+        case.row.task_id,
+        status=status.value,
+        closed_at=work.at,
+        answer_label=answer.label,
+        answer_value=answer.value,
+        answer_log_id=place.log_id,
+        answer_seq=place.seq,
     )
 
 
