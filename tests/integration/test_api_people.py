@@ -4,7 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from reviewsvc.db import tables as t
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.usecases import auth, tokens
 from tests.fixtures.installed import AT, PASSWORD, SYSTEM
@@ -34,9 +36,10 @@ class Program:
         self._client = site.app.test_client()
         self._headers = {"Authorization": f"Bearer {made.text}"}
 
-    def call(self, what: str, **more: Any) -> tuple[int, Any]:
+    def call(self, what: str, *, key: str | None = None, **more: Any) -> tuple[int, Any]:
         method, _, path = what.partition(" ")
-        answer = self._client.open(f"/api/v1{path}", method=method, headers=self._headers, **more)
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
+        answer = self._client.open(f"/api/v1{path}", method=method, headers=headers, **more)
         return answer.status_code, answer.json if answer.data else None
 
 
@@ -64,6 +67,25 @@ def test_an_added_person_logs_in_with_the_password_that_the_answer_shows(site: S
 def test_a_given_password_is_not_said_again(admin: Program) -> None:
     status, added = admin.call("POST /people", json={"login": "ada", "password": PASSWORD})
     assert (status, added["password"]) == (201, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "secret"),
+    [
+        ("/people", {"login": "ada"}, "password"),
+        ("/people/{}/tokens", {"name": "x", "scopes": ["*"]}, "token"),
+    ],
+)
+def test_a_repeated_request_gets_the_same_secret_which_is_kept_only_sealed(
+    site: Site, admin: Program, path: str, sent: dict[str, Any], secret: str
+) -> None:
+    what = f"POST {path.format(admin.person_id)}"
+    first, again = [admin.call(what, json=sent, key="the-same-key") for _ in range(2)]
+    assert first == again
+    assert first[0] == 201
+    with site.house.sessions.begin() as session:
+        kept = bytes(session.scalars(sa.select(t.idempotency.c.body)).one())
+    assert first[1][secret].encode() not in kept
 
 
 def test_people_are_listed_in_pages_by_login(site: Site, admin: Program) -> None:
