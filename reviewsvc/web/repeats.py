@@ -3,10 +3,10 @@
 import hashlib
 from typing import Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from reviewsvc.usecases import repeats
-from reviewsvc.usecases.repeats import Kept, Repeat
+from reviewsvc.usecases.repeats import Call, Said
 from reviewsvc.web.actors import who
 from reviewsvc.web.origins import UNSAFE
 from reviewsvc.web.services import services
@@ -35,36 +35,33 @@ def _begin() -> Response | None:
     if len(key) > _LONGEST or not key.isascii() or not key.isprintable():
         raise UnfitKeyError(f"An Idempotency-Key has up to {_LONGEST} printable characters.")
     held = services()
-    path = f"{request.method} {request.path}"
-    key_hash = _hash(str(person.person.person_id), path, key)
-    found = repeats.begin(held.sessions, key_hash, _digest(path), at=held.clock())
-    if found is None:
-        g.repeat = (key_hash, _digest(path))
+    place = f"{request.method} {request.path}"
+    made = repeats.call(str(current_app.secret_key), str(person.person.person_id), place, key, _asked())
+    said = repeats.begin(held.sessions, made, at=held.clock())
+    if said is None:
+        g.repeat = made
         return None
-    answer = Response(found.kept.body, found.status, content_type=found.kept.media)
-    if found.kept.location:
-        answer.headers["Location"] = found.kept.location
+    answer = Response(said.body, said.status, content_type=said.media)
+    if said.location:
+        answer.headers["Location"] = said.location
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
 
 
 def _end(answer: Response) -> Response:
-    taken = g.pop("repeat", None)
-    if taken is not None:
-        key_hash, digest = taken
+    made: Call | None = g.pop("repeat", None)
+    if made is not None:
         held = services()
         if answer.status_code >= _OUR_FAULT or answer.is_streamed:
-            repeats.abandon(held.sessions, key_hash)
+            repeats.abandon(held.sessions, made)
         else:
-            kept = Kept(digest, answer.content_type or "", answer.headers.get("Location"), answer.get_data())
-            repeats.keep(held.sessions, key_hash, Repeat(answer.status_code, kept), at=held.clock())
+            location = answer.headers.get("Location")
+            said = Said(answer.status_code, answer.content_type or "", location, answer.get_data())
+            repeats.keep(held.sessions, made, said, at=held.clock())
     return answer
 
 
-def _digest(path: str) -> bytes:
+def _asked() -> str:
     sent = [f"{name}={value}" for name, value in request.form.items(multi=True) if name not in _IN_PASSING]
-    return _hash(path, *sent) if sent else _hash(path, request.get_data(as_text=True))
-
-
-def _hash(*parts: str) -> bytes:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+    body = "\0".join(sent).encode("utf-8", "surrogatepass") if sent else request.get_data()
+    return hashlib.sha256(request.query_string + b"\0" + body).hexdigest()
