@@ -10,8 +10,9 @@ from reviewsvc.db import tables as t
 from reviewsvc.db.hot.connection import connect
 from reviewsvc.domain.entries import parse
 from reviewsvc.domain.permissions import Grant, PermissionDeniedError
+from reviewsvc.domain.verdict import Verdict
 from reviewsvc.usecases import apply as applying
-from reviewsvc.usecases import auth, people, rules
+from reviewsvc.usecases import auth, people, rules, verification
 from reviewsvc.usecases.apply import Change
 from reviewsvc.usecases.documents import DocumentsError, read_documents
 from tests.fixtures.installed import AT, KEK, PASSWORD, SYSTEM, House
@@ -162,3 +163,14 @@ def test_the_owner_of_a_model_may_apply_its_documents_and_no_others(house: House
     everywhere = Grant("owner")
     people.grant(house.sessions, house.keyring, person_id, everywhere, actor=SYSTEM, at=AT)
     applying.require_may(who._replace(grants=(everywhere,)), read_documents(LOANS))
+
+
+def test_all_that_was_done_verifies(house: House, database_url: str) -> None:
+    put(house, LOANS)
+    put(house, LOANS.replace("below: 0.8", "below: 0.9"))
+    person_id = house.add_person("ada", Grant("reviewer", "queue:refusals"))
+    people.disable(house.sessions, house.keyring, person_id, actor=SYSTEM, at=AT)
+    with connect(database_url, "read") as connection:
+        report = verification.verify(connection)
+    assert (report.verdict, report.findings) == (Verdict.VERIFIED, [])
+    assert sum(log.size for log in report.logs) == count(house, t.entry)
