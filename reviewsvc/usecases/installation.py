@@ -12,11 +12,16 @@ from reviewsvc.usecases.keyring import Keyring
 
 PURPOSES: Final = ("prediction", "subject", "sampling/1", "login")
 ACTIVITY_LOGS: Final = 4
+_READERS: Final = ("relay", "read")
 _WHY: Final = "first start"
 
 
 class OriginError(ValueError):
     """The settings name another origin than the one that this database's logs carry."""
+
+
+class NotInstalledError(LookupError):
+    """No process that may open the installation has started yet."""
 
 
 class Installation(NamedTuple):
@@ -37,15 +42,22 @@ def open_installation(
 ) -> Installation:
     """Return the installation, made by whichever process comes first: keys, logs, months of payloads.
 
-    Raises OriginError if the origin is not the one of the first start.
+    Raises OriginError if the origin is not the one of the first start, NotInstalledError if this process
+    is the first and may not write.
     """
     with sessions.begin() as session:
         if installations.get(session) is None:
+            _check_may_open(sessions.role)
             installations.lock(session)
             if installations.get(session) is None:
                 _make(session, keyring, origin, at, activity_logs)
         installations.ensure_months(session, at)
         return _found(session, origin)
+
+
+def _check_may_open(role: str) -> None:
+    if role in _READERS:
+        raise NotInstalledError("Nothing is installed in this database yet: start `web` or `worker` first.")
 
 
 def _make(session: Session, keyring: Keyring, origin: str, at: datetime, activity_logs: int) -> None:

@@ -13,7 +13,12 @@ from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.facts import Access
 from reviewsvc.domain.moments import microseconds
-from reviewsvc.usecases.installation import Installation, OriginError, open_installation
+from reviewsvc.usecases.installation import (
+    Installation,
+    NotInstalledError,
+    OriginError,
+    open_installation,
+)
 from reviewsvc.usecases.keyring import KeyGoneError, Keyring, PayloadGoneError
 
 pytestmark = pytest.mark.real
@@ -141,4 +146,11 @@ def test_the_relay_opens_an_installation_without_writing(
 ) -> None:
     relay = Sessions(database_url, "relay")
     assert open_installation(relay, keyring, ORIGIN, datetime(2027, 5, 1, tzinfo=UTC)) == installation
+    relay.close()
+
+
+def test_a_reader_that_comes_first_says_what_to_start(database_url: str, keyring: Keyring) -> None:
+    relay = Sessions(database_url, "relay")
+    with pytest.raises(NotInstalledError, match="start `web`"):
+        open_installation(relay, keyring, ORIGIN, AT)
     relay.close()
