@@ -3,6 +3,7 @@ pytest_plugins = (
     "tests.fixtures.database",
     "tests.fixtures.broker",
     "tests.fixtures.browser",
+    "tests.fixtures.capturing",
     "tests.fixtures.installed",
     "tests.fixtures.house",
     "tests.fixtures.cases",
