@@ -82,6 +82,10 @@ class Keyring:
             raise KeyGoneError("the key of this payload was destroyed: its subject was erased")
         return self._keep(stored)
 
+    def cipher(self, wrapped: bytes) -> Cipher:
+        """Unwrap a payload key that was read in bulk, without keeping it."""
+        return Cipher(self._kek.unwrap(wrapped))
+
     def day_key(self, session: Session, log_id: int, at_us: int) -> DataKey:
         """Return the key of a log's day, made now if it is the first of that day."""
         day = moment(at_us).date()

@@ -15,7 +15,7 @@ from reviewsvc.domain.labels import label_record, read_label
 from reviewsvc.usecases import answers
 from reviewsvc.usecases.answers import Sent
 from reviewsvc.usecases.dossiers import ErasedError
-from tests.fixtures.cases import CONTRACT, QUEUE, SECOND, Bank, event
+from tests.fixtures.cases import CONTRACT, QUEUE, SECOND, Bank, event, forget_subjects
 from tests.fixtures.installed import AT
 
 pytestmark = pytest.mark.real
@@ -207,10 +207,6 @@ def test_a_case_whose_subject_was_erased_takes_no_answer(bank: Bank, owner_url: 
     bank.capture([event("p-1")])
     anna = bank.person("anna")
     (held,) = bank.claim(anna)
-    engine = sa.create_engine(owner_url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        connection.execute(sa.text("DELETE FROM keys.data_key WHERE subject IS NOT NULL"))
-        connection.execute(sa.text("UPDATE generation SET value = value + 1"))
-    engine.dispose()
+    forget_subjects(owner_url)
     with pytest.raises(ErasedError, match="has been erased"):
         bank.decide(anna, held)

@@ -1,0 +1,188 @@
+"""Labels as they leave: by pages, and as a stream of any length in constant memory."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from reviewsvc.db import labels as rows
+from reviewsvc.db import logs
+from reviewsvc.domain import facts as f
+from reviewsvc.domain.entries import Actor, parse
+from reviewsvc.domain.labels import (
+    FIELDS,
+    START,
+    Cursor,
+    CursorError,
+    LabelRecord,
+    label_record,
+    read_cursor,
+    read_label,
+)
+from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.desk import Desk, Work
+from reviewsvc.usecases.opening import Opened, read_opened
+
+_AT_ONCE: Final = 2_000
+
+
+class ModelMissingError(LookupError):
+    """There is no such model."""
+
+
+class Span(NamedTuple):
+    """A part of one label log: seqs above `after` and below `before`."""
+
+    log_id: int
+    name: str
+    after: int
+    before: int
+
+
+class Page(NamedTuple):
+    """Labels, the cursor for those that follow, and, after a restore, what the log went on as."""
+
+    items: list[LabelRecord]
+    next: str
+    continuation: dict[str, object] | None
+
+
+class Pull(NamedTuple):
+    """What a cursor is still to be given, all incarnations that follow it."""
+
+    spans: list[Span]
+    continuation: dict[str, object] | None
+
+    @property
+    def start(self) -> str | None:
+        """Where the log that went on begins, for a cursor of an older one."""
+        return None if self.continuation is None else f"{self.spans[-1].name.rpartition('/')[2]}.0"
+
+    @property
+    def up_to(self) -> int:
+        """The last seq that is given."""
+        return self.spans[-1].before - 1
+
+
+def page(desk: Desk, model: str, after: str | None, limit: int, *, actor: Actor, at: datetime) -> Page:
+    """Return up to `limit` labels after a cursor; what leaves is logged.
+
+    Raises ModelMissingError, CursorError.
+    """
+    with desk.work(actor, at) as work:
+        pull = _pull(work, model, read_cursor(after))
+        items: list[LabelRecord] = []
+        for span in pull.spans:
+            items += _read(work, span, limit - len(items))
+        following = items[-1].label_id if items else pull.start or after or START
+        if items:
+            _log_export(work, model, len(items), items[-1].seq)
+        return Page(items, following, pull.continuation)
+
+
+def stream(
+    desk: Desk, model: str, after: str | None, *, actor: Actor, at: datetime
+) -> Iterator[list[LabelRecord]]:
+    """Return all labels after a cursor that stand now, a few thousand at a time, each in a short transaction.
+
+    That they leave is logged before the first does. Raises like `page`, before anything is given.
+    """
+    with desk.work(actor, at) as work:
+        pull = _pull(work, model, read_cursor(after))
+        amount = sum(max(0, span.before - 1 - max(span.after, 0)) for span in pull.spans)
+        if amount:
+            _log_export(work, model, amount, pull.up_to)
+    return _batches(desk, pull.spans, actor, at)
+
+
+def as_lines(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
+    """Write labels as JSON, one a line."""
+    encoder = msgspec.json.Encoder()
+    for batch in batches:
+        yield encoder.encode_lines(batch)
+
+
+def as_csv(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
+    """Write labels as CSV (RFC 4180) with a header; what is not known is empty."""
+    yield _csv([FIELDS])
+    for batch in batches:
+        yield _csv([_texts(one) for one in batch])
+
+
+FORMATS: Final[dict[str, Callable[[Iterator[list[LabelRecord]]], Iterator[bytes]]]] = {
+    "application/x-ndjson": as_lines,
+    "text/csv": as_csv,
+}
+
+
+def _pull(work: Work, model: str, cursor: Cursor | None) -> Pull:
+    found = rows.logs_of(work.session, model)
+    if not found:
+        raise ModelMissingError(f"There is no model {model}.")
+    newest = found[-1]
+    first = cursor or Cursor(found[0].incarnation, 0)
+    known = {row.incarnation: row for row in found}
+    standing = known.get(first.incarnation)
+    if standing is None or (first.seq >= standing.size and standing is newest):
+        raise CursorError(f"the labels of {model} end at {Cursor(newest.incarnation, newest.size - 1)}")
+    spans = [
+        Span(row.log_id, row.name, first.seq if row is standing else 0, row.size)
+        for row in found
+        if row.incarnation >= first.incarnation
+    ]
+    went_on = cursor is not None and cursor.incarnation < newest.incarnation
+    return Pull(spans, _continuation(work, spans[1]) if went_on else None)
+
+
+def _continuation(work: Work, span: Span) -> dict[str, object]:
+    entry = parse(logs.one(work.session, span.log_id, 0))
+    facts: dict[str, object] = msgspec.json.decode(entry.facts)
+    return {"log": span.name, "kind": entry.kind, "facts": facts}
+
+
+def _read(work: Work, span: Span, limit: int) -> list[LabelRecord]:
+    if limit <= 0:
+        return []
+    connection = work.desk.sessions.psycopg(work.session)
+    found = read_opened(
+        connection, work.desk.keyring, span.log_id, after=span.after, before=span.before, limit=limit
+    )
+    return [_record(span.name, one) for one in found if one.entry.kind == "label"]
+
+
+def _record(log: str, opened: Opened) -> LabelRecord:
+    return label_record(log, opened.entry, read_label(opened.entry.facts), opened.secrets)
+
+
+def _batches(desk: Desk, spans: list[Span], actor: Actor, at: datetime) -> Iterator[list[LabelRecord]]:
+    for span in spans:
+        left = span
+        while left.after + 1 < left.before:
+            with desk.work(actor, at) as work:
+                batch = _read(work, left, _AT_ONCE)
+            if not batch:
+                break
+            yield batch
+            left = left._replace(after=batch[-1].seq)
+
+
+def _log_export(work: Work, model: str, amount: int, up_to: int) -> None:
+    said = Said("export", f.Export("labels", model, amount, up_to), about=model)
+    record(work.session, work.desk.keyring, [said], actor=work.actor, at=work.at)
+
+
+def _csv(lines: list[tuple[object, ...]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode()
+
+
+def _texts(one: LabelRecord) -> tuple[object, ...]:
+    values = msgspec.structs.astuple(one)
+    return tuple(_WORDS.get(value, value) if isinstance(value, bool) else value for value in values)
+
+
+_WORDS: Final = {True: "true", False: "false"}
