@@ -43,7 +43,7 @@ def up(data: Path | None, port: int | None, *, logs: bool) -> None:
 
 
 def _greet(service: "Service") -> None:
-    from reviewsvc.local.first_person import first_admin
+    from reviewsvc.local.log_ins import first_admin
 
     admin = first_admin(service.sessions, service.keyring)
     kafka = service.settings.kafka

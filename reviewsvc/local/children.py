@@ -125,6 +125,10 @@ class Keeper:
         running = {state.child.name: state.process for state in self._states}
         return {name: each.pid for name, each in running.items() if each is not None and each.poll() is None}
 
+    def failures(self) -> dict[str, int]:
+        """Return how often in a row each child has exited soon after its start."""
+        return {state.child.name: state.failures for state in self._states}
+
     def not_ready(self) -> list[str]:
         """Return the names of the children whose health port does not yet answer `/readyz` with 200."""
         ports = {state.child.name: state.child.health_port for state in self._states}

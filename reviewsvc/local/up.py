@@ -23,6 +23,7 @@ from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 
 READY_SECONDS = 90
+HOPELESS_FAILURES = 5
 _USUAL = Settings()
 
 Say = Callable[[str], None]
@@ -140,11 +141,20 @@ def _await_ready(keeper: Keeper, folder: DataFolder, say: Say) -> None:
     say(f"Starting {', '.join(waiting)} …")
     began = time.monotonic()
     while waiting:
+        _refuse_hopeless(keeper, folder)
         if time.monotonic() - began > READY_SECONDS:
-            log = folder.logs / f"{waiting[0]}.log"
-            raise NotReadyError(
-                f"{waiting[0]} is not ready after {READY_SECONDS} s, its log {log} ends:\n{last_lines(log)}"
-            )
+            raise _not_ready(folder, waiting[0], f"is not ready after {READY_SECONDS} s")
         time.sleep(0.1)
         waiting = keeper.not_ready()
     say(f"All ready after {time.monotonic() - began:.1f} s.")
+
+
+def _refuse_hopeless(keeper: Keeper, folder: DataFolder) -> None:
+    for name, failures in keeper.failures().items():
+        if failures >= HOPELESS_FAILURES:
+            raise _not_ready(folder, name, f"exited {failures} times in a row")
+
+
+def _not_ready(folder: DataFolder, name: str, why: str) -> NotReadyError:
+    log = folder.logs / f"{name}.log"
+    return NotReadyError(f"{name} {why}, its log {log} ends:\n{last_lines(log)}")

@@ -1,4 +1,4 @@
-"""The first person of a new installation, who lets the others in."""
+"""Log-ins that are made when the service is started on this machine, each shown once."""
 
 import getpass
 from datetime import UTC, datetime
@@ -32,6 +32,14 @@ def add(sessions: Sessions, keyring: Keyring, login: str, name: str, role: str) 
     person_id = people.add(sessions, keyring, login, name, made.password, actor=actor, at=at)
     people.grant(sessions, keyring, person_id, Grant(role), actor=actor, at=at)
     return made
+
+
+def renew(sessions: Sessions, keyring: Keyring, login: str) -> str:
+    """Give a person a new password, which is returned. Raises PersonMissingError."""
+    person_id = people.get_by_login(sessions, login).person.person_id
+    password = people.generate_password()
+    people.set_password(sessions, keyring, person_id, password, actor=system_user(), at=datetime.now(UTC))
+    return password
 
 
 def first_admin(sessions: Sessions, keyring: Keyring) -> LogIn | None:

@@ -1,0 +1,77 @@
+"""`reviewsvc demo`: the whole service on real data, on this machine."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from reviewsvc.config import Settings
+
+FIRST_PORT = 8080
+EVENTS = 600
+
+
+@click.command()
+@click.option(
+    "--rate", type=click.FloatRange(0.01, 10_000), help="Predictions a second; else 2, with --check 50."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the data in this folder and go on with it next time; else it is fresh, and gone afterwards.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The port of the desk; else the first free one from 8080."
+)
+@click.option("--logs", is_flag=True, help="Show what the processes write to their logs.")
+@click.option("--check", is_flag=True, help="Do it without a person, and exit 1 if anything is off.")
+@click.option("--json", "as_json", is_flag=True, help="With --check: print one JSON object on stdout.")
+@click.option("--events", type=click.IntRange(20), default=EVENTS, hidden=True)
+def demo(rate: float | None, data: Path | None, port: int | None, events: int, **flags: bool) -> None:
+    """Show the whole service on real data.
+
+    A model trained on real mortgage applications judges the rest of them. Its answers go to Kafka one by
+    one; those it is not sure of, every refusal and a random share come to the desk, where you decide.
+    """
+    if flags["as_json"] and not flags["check"]:
+        raise click.UsageError("--json goes with --check.")
+    settings = _settings(port)
+    if flags["check"]:
+        _check(settings, data, rate=rate or 50, events=events, as_json=flags["as_json"])
+        return
+    from reviewsvc.demo.run import run
+    from reviewsvc.local.children import interruptible
+
+    with interruptible():
+        run(settings, data, rate=rate or 2, echo=flags["logs"])
+
+
+def _settings(port: int | None) -> "Settings":
+    """Return the settings with a free port: the one asked for, else the first from 8080 on."""
+    from dataclasses import replace
+
+    from reviewsvc import config
+    from reviewsvc.local.ports import await_free, next_free
+
+    if port and not await_free(port):
+        raise click.ClickException(
+            f"Port {port} is taken: stop what listens there, choose another, or leave --port out."
+        )
+    return replace(config.load(), port=port or next_free(FIRST_PORT))
+
+
+def _check(settings: "Settings", data: Path | None, *, rate: float, events: int, as_json: bool) -> None:
+    from reviewsvc.demo.check import check
+    from reviewsvc.local.children import interruptible
+
+    with interruptible():
+        found = check(settings, data, rate=rate, events=events)
+    for line in found.faults:
+        click.echo(f"Off: {line}", err=True)
+    if as_json:
+        click.echo(found.as_json())
+    else:
+        click.echo(found.as_text())
+    sys.exit(1 if found.faults else 0)

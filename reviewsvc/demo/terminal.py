@@ -1,0 +1,120 @@
+"""What the demo shows: where to go, who may log in, and what happens, live where a terminal can."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from reviewsvc.db.hot.tallies import Size, Tally
+from reviewsvc.demo.crew import WHAT_FOR
+from reviewsvc.demo.opening import Demo
+
+PLAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is to be shown at one moment."""
+
+    sent: int
+    total: int
+    is_done: bool
+    tally: Tally
+    sizes: list[Size]
+    address: str
+
+
+class Screen(Protocol):
+    """Shows one scene after the other."""
+
+    def show(self, scene: Scene) -> None:
+        """Show a scene."""
+
+
+def greet(console: Console, demo: Demo) -> None:
+    """Say where the desk is and who may log in; the passwords are shown here and nowhere else."""
+    first, place = demo.log_ins[0].login, demo.service.folder.environment
+    console.print(
+        f"\n[bold]Open {demo.service.settings.public_url}[/] and decide a case as [bold]{first}[/].\n"
+    )
+    console.print(_people(demo))
+    console.print(
+        f"\n[dim]For other commands, in another terminal:  set -a; . {place}; set +a", soft_wrap=True
+    )
+    console.print("[dim]For example:  reviewsvc audit verify.   Ctrl-C ends the demo.\n", highlight=False)
+
+
+def _people(demo: Demo) -> Table:
+    people = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for heading in ("log in as", "password (shown once)", "role", ""):
+        people.add_column(heading, header_style="dim", no_wrap=bool(heading))
+    for each in demo.log_ins:
+        people.add_row(each.login, each.password, each.role, Text(WHAT_FOR[each.role], style="dim"))
+    return people
+
+
+def screen(console: Console, live: Live | None) -> Screen:
+    """Return what shows scenes: in place where a terminal can, else a line each few seconds."""
+    return _Moving(live) if live else _Lines(console)
+
+
+@dataclass
+class _Moving:
+    live: Live
+
+    def show(self, scene: Scene) -> None:
+        """Show a scene in the place of the one before."""
+        self.live.update(_panel(scene), refresh=True)
+
+
+class _Lines:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._said = ""
+        self._at = -PLAIN_SECONDS
+
+    def show(self, scene: Scene) -> None:
+        """Say a scene in a line, if it is another one and the last line is old enough."""
+        line = _line(scene)
+        if line != self._said and self._clock() - self._at >= PLAIN_SECONDS:
+            self._console.print(line, highlight=False, soft_wrap=True)
+            self._said, self._at = line, self._clock()
+
+
+def _panel(scene: Scene) -> Group:
+    values = _values(scene)
+    figures = Table(box=None, padding=(0, 3, 0, 0), show_edge=False)
+    for heading in values:
+        figures.add_column(heading, header_style="dim", justify="right")
+    figures.add_row(*values.values())
+    logs = ", ".join(f"{each.kind} {each.entries:,}" for each in scene.sizes)
+    return Group(figures, Text(f"entries in the logs: {logs}", style="dim"), Text(_ending(scene)))
+
+
+def _values(scene: Scene) -> dict[str, str]:
+    tally = scene.tally
+    return {
+        "sent": f"{scene.sent:,} of {scene.total:,}",
+        "captured": f"{tally.captured:,}",
+        "to people": f"{tally.queued:,}",
+        "waiting": f"{tally.waiting:,}",
+        "decided": f"{tally.decided:,}",
+        "labels out": f"{tally.labels:,}",
+    }
+
+
+def _ending(scene: Scene) -> str:
+    if not scene.is_done:
+        return f"The model is deciding; its answers go to Kafka one by one. The desk: {scene.address}"
+    return f"All {scene.sent:,} answers were sent. The desk stays up: {scene.address}"
+
+
+def _line(scene: Scene) -> str:
+    values = ", ".join(f"{name} {value}" for name, value in _values(scene).items())
+    return f"{values}; entries: " + ", ".join(f"{each.kind} {each.entries:,}" for each in scene.sizes)
