@@ -4,11 +4,14 @@ from typing import Final
 
 from flask import Blueprint, Flask
 
-from reviewsvc.console import account, entrance, frame
+from reviewsvc.console import account, acts, desk, entrance, frame, queues
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     account.blueprint,
+    acts.blueprint,
+    desk.blueprint,
     entrance.blueprint,
+    queues.blueprint,
 )
 
 

@@ -99,8 +99,13 @@ def log_in(
     return _begin_session(sessions, keyring, person, password, login_hash, at=at, address=address)
 
 
-def current(sessions: Sessions, session_id: str, *, at: datetime, rules: Rules) -> Current | None:
-    """Return who a session's id stands for; None if it has ended, was idle too long or is too old."""
+def current(
+    sessions: Sessions, session_id: str, *, at: datetime, rules: Rules, counts: bool = True
+) -> Current | None:
+    """Return who a session's id stands for; None if it has ended, was idle too long or is too old.
+
+    What a script asks by itself does not count as the person's own use.
+    """
     session_hash = token_digest(session_id)
     if session_hash is None:
         return None
@@ -111,7 +116,7 @@ def current(sessions: Sessions, session_id: str, *, at: datetime, rules: Rules) 
         person = people.by_id(session, found.person_id)
         if person is None or person.disabled_at is not None:
             return None
-        if at - found.seen_at >= _NOTICE:
+        if counts and at - found.seen_at >= _NOTICE:
             entrances.touch_session(session, session_hash, at)
         grants = people.grants(session, [person.person_id])[person.person_id]
     return Current(person, tuple(grants), session_hash=session_hash)

@@ -58,4 +58,5 @@ def _by_session() -> Current | None:
     session_id = request.cookies.get(session_cookie(is_secure=held.is_secure))
     if not session_id:
         return None
-    return auth.current(held.sessions, session_id, at=held.clock(), rules=held.rules)
+    counts = not g.get("is_passive", False)
+    return auth.current(held.sessions, session_id, at=held.clock(), rules=held.rules, counts=counts)

@@ -8,6 +8,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
+from reviewsvc.db import versions
 from reviewsvc.domain import agreement, permissions, review
 from reviewsvc.usecases import auth, claims, documents, dossiers, keyring, people, tokens
 from reviewsvc.usecases import repeats as keys
@@ -72,6 +73,8 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     tokens.TokenError: Known(422, "unfit_token", _UNFIT),
     documents.DocumentsError: Known(422, "unfit_document", "The document does not fit"),
     dossiers.TaskMissingError: Known(404, "task_missing", TITLES[404]),
+    versions.QueueMissingError: Known(404, "queue_missing", TITLES[404]),
+    versions.DocumentMissingError: Known(404, "document_missing", TITLES[404]),
     dossiers.ErasedError: Known(410, "erased", TITLES[410]),
     keyring.KeyGoneError: Known(410, "erased", TITLES[410]),
     keyring.PayloadGoneError: Known(410, "not_kept", TITLES[410]),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask.typing import RouteCallable
 
 from reviewsvc.domain.permissions import ALL, PermissionDeniedError
@@ -17,20 +17,24 @@ class Declared(NamedTuple):
     """Whom a route serves: everybody, everybody signed in, or those who hold a permission.
 
     `queue` and `model` name the parts of the path that say where the permission must hold; without them it
-    must hold somewhere, and the use case looks at the thing itself.
+    must hold somewhere, and the use case looks at the thing itself. A passive route is asked by scripts by
+    themselves: it does not keep a session alive.
     """
 
     is_public: bool = False
     permission: str | None = None
     queue: str | None = None
     model: str | None = None
+    is_passive: bool = False
 
 
-def permission(name: str, *, queue: str | None = None, model: str | None = None) -> Callable[[View], View]:
+def permission(
+    name: str, *, queue: str | None = None, model: str | None = None, is_passive: bool = False
+) -> Callable[[View], View]:
     """Declare that a route needs a permission, in the queue or for the model of the path if one is named."""
     if name not in ALL:
         raise ValueError(f"no permission is called {name}: take one of domain/permissions.py")
-    return _declare(Declared(permission=name, queue=queue, model=model))
+    return _declare(Declared(permission=name, queue=queue, model=model, is_passive=is_passive))
 
 
 def public(view: View) -> View:
@@ -73,6 +77,7 @@ def _check() -> None:
         raise PermissionDeniedError("This route says not whom it serves, so it serves nobody.")
     if said.is_public:
         return
+    g.is_passive = said.is_passive
     found = signed_in()
     if said.permission is None:
         return

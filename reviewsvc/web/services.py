@@ -12,6 +12,7 @@ from reviewsvc.usecases.auth import Rules
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import Installation
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.queues import Depths
 
 EXTENSION: Final = "reviewsvc"
 
@@ -29,6 +30,7 @@ class Services:
     keyring: Keyring
     installation: Installation
     desk: Desk
+    depths: Depths = field(default_factory=Depths)
     rules: Rules = field(default_factory=Rules)
     is_secure: bool = False
     clock: Callable[[], datetime] = system_clock
