@@ -8,13 +8,13 @@ from reviewsvc.usecases.people import LoginTakenError
 
 WHAT_FOR = {
     "reviewer": "decides cases",
-    "lead": "watches the queues, settles disagreements",
-    "auditor": "reads and verifies everything, changes nothing",
-    "data": "pulls labels for retraining",
-    "owner": "changes contracts, policies and queues",
-    "operator": "looks after health, gaps and quarantine",
-    "admin": "adds people and grants roles",
-    "steward": "erases, exports and holds subjects",
+    "lead": "settles disagreements",
+    "auditor": "reads all, changes nothing",
+    "data": "pulls labels",
+    "owner": "contracts and policies",
+    "operator": "health and quarantine",
+    "admin": "people and roles",
+    "steward": "erases and holds subjects",
 }
 
 
