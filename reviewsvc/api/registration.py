@@ -7,9 +7,17 @@ from flask import Flask
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
 
-from reviewsvc.api import documentation, me, people
+from reviewsvc.api import decisions, documentation, labels, me, people, quarantine, queues, tasks
 
-BLUEPRINTS: Final[tuple[Blueprint, ...]] = (me.blueprint, people.blueprint)
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+    me.blueprint,
+    queues.blueprint,
+    tasks.blueprint,
+    labels.blueprint,
+    decisions.blueprint,
+    quarantine.blueprint,
+    people.blueprint,
+)
 
 _ABOUT: Final = (
     "Everything that the pages do, for programs. Send Authorization: Bearer TOKEN; a token has scopes and an"

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
 from reviewsvc.domain.agreement import Answer, Given
+from reviewsvc.domain.permissions import Reach
 from reviewsvc.domain.projections import DecisionRow, Place
 
 _NAMED = (
@@ -22,9 +23,10 @@ _NAMED = (
 
 
 class TaskFilter(NamedTuple):
-    """Which tasks a list shows: of queues (None is all), of a status, by whom they are held."""
+    """Which tasks a list shows: within a reach, of a queue, of a status, held by somebody; None is any."""
 
-    queues: Collection[str] | None = None
+    reach: Reach
+    queue: str | None = None
     status: str | None = None
     held_by: UUID | None = None
 
@@ -47,8 +49,11 @@ def by_id_hash(session: Session, id_hash: bytes) -> sa.Row[Any] | None:
 def list_page(session: Session, wanted: TaskFilter, *, after: UUID | None, limit: int) -> list[sa.Row[Any]]:
     """Return tasks in the order of their ids, which is that of their making."""
     query = _named().order_by(t.task.c.task_id).limit(limit)
-    if wanted.queues is not None:
-        query = query.where(t.queue.c.name.in_(wanted.queues))
+    if not wanted.reach.everywhere:
+        queues, models = t.queue.c.name.in_(wanted.reach.queues), t.model.c.name.in_(wanted.reach.models)
+        query = query.where(sa.or_(queues, models))
+    if wanted.queue is not None:
+        query = query.where(t.queue.c.name == wanted.queue)
     if wanted.status is not None:
         query = query.where(t.task.c.status == wanted.status)
     if wanted.held_by is not None:

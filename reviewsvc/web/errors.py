@@ -10,7 +10,19 @@ from werkzeug.exceptions import HTTPException
 
 from reviewsvc.db import versions
 from reviewsvc.domain import agreement, permissions, review
-from reviewsvc.usecases import auth, claims, documents, dossiers, keyring, people, tokens
+from reviewsvc.domain import labels as cursors
+from reviewsvc.usecases import (
+    auth,
+    claims,
+    decisions,
+    documents,
+    dossiers,
+    keyring,
+    labels,
+    people,
+    quarantine,
+    tokens,
+)
 from reviewsvc.usecases import repeats as keys
 from reviewsvc.web import actors, origins, repeats
 
@@ -76,6 +88,11 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     versions.QueueMissingError: Known(404, "queue_missing", TITLES[404]),
     versions.DocumentMissingError: Known(404, "document_missing", TITLES[404]),
     dossiers.ErasedError: Known(410, "erased", TITLES[410]),
+    labels.ModelMissingError: Known(404, "model_missing", TITLES[404]),
+    cursors.CursorError: Known(422, "unfit_cursor", _UNFIT),
+    decisions.NotCapturedError: Known(404, "not_captured", TITLES[404]),
+    decisions.SeveralSourcesError: Known(409, "several_sources", "Several predictions have this id"),
+    quarantine.QuarantineMissingError: Known(404, "quarantine_missing", TITLES[404]),
     keyring.KeyGoneError: Known(410, "erased", TITLES[410]),
     keyring.PayloadGoneError: Known(410, "not_kept", TITLES[410]),
     agreement.AnswerError: Known(422, "unfit_answer", "This is no answer here"),
