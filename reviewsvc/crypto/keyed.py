@@ -1,15 +1,32 @@
 """Keyed hashes: they find what is known, and tell nothing to whoever has no key."""
 
-from hmac import digest
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
 
 _DRAW_BITS = 53
+_BLOCK_BYTES = 64
+_INNER = bytes(each ^ 0x36 for each in range(256))
+_OUTER = bytes(each ^ 0x5C for each in range(256))
 
 
 def keyed_hash(key: bytes, *parts: str) -> bytes:
     """HMAC-SHA256 of the parts, joined by NUL, in 32 bytes; a lone surrogate is hashed as its code point."""
-    return digest(key, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
+    inner, outer = _prepared(key)
+    hashed = inner.copy()
+    hashed.update("\0".join(parts).encode("utf-8", "surrogatepass"))
+    said = outer.copy()
+    said.update(hashed.digest())
+    return said.digest()  # type: ignore[no-any-return]  # hashlib names no type for its objects
 
 
 def draw(key: bytes, *parts: str) -> float:
     """A uniform draw in [0, 1) that anyone with the key can repeat: the first 53 bits of the keyed hash."""
     return (int.from_bytes(keyed_hash(key, *parts)[:7]) >> (56 - _DRAW_BITS)) / (1 << _DRAW_BITS)
+
+
+@lru_cache(maxsize=64)
+def _prepared(key: bytes) -> tuple[Any, Any]:
+    """The two halves of RFC 2104 with the key already hashed: a third of what `hmac.digest` costs."""
+    block = (sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
+    return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))

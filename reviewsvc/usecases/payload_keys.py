@@ -69,11 +69,12 @@ class PayloadKeys:
     def _make(self, conn: Connected, subjects: list[bytes], days: list[Day]) -> None:
         made = [self._new(subject=subject) for subject in subjects]
         made += [self._new(log_id=log_id, day=day) for log_id, day in days]
-        keys.add(conn, made)
-        kept = keys.of_subjects(conn, subjects) if subjects else []
-        if days:
-            kept += keys.of_days(conn, [log_id for log_id, _ in days], [day for _, day in days])
-        self._take(kept)
+        self._take(keys.add(conn, made))
+        beaten = [subject for subject in subjects if subject not in self._subjects]
+        if beaten:
+            self._take(keys.of_subjects(conn, beaten))
+        if any(day not in self._days for day in days):
+            self._take(keys.of_days(conn, [log_id for log_id, _ in days], [day for _, day in days]))
 
     def _new(
         self, *, subject: bytes | None = None, log_id: int | None = None, day: dt.date | None = None

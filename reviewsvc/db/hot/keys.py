@@ -42,17 +42,24 @@ def by_id(conn: Connected, key_ids: Iterable[bytes]) -> list[DataKey]:
     return [DataKey(*row) for row in rows]
 
 
-def add(conn: Connected, made: Iterable[DataKey]) -> None:
-    """Keep new keys; where another process made one for the same subject or day first, that one stays.
+_ADD = (
+    f"INSERT INTO keys.data_key ({_COLUMNS}) "
+    "SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::bytea[], %s::int[], %s::date[]) "
+    f"ON CONFLICT DO NOTHING RETURNING {_COLUMNS}"
+)
+
+
+def add(conn: Connected, made: Iterable[DataKey]) -> list[DataKey]:
+    """Keep new keys and return those kept; for the others another process was first: read them again.
 
     Sorted, so that two processes that make the same keys at once wait for each other instead of deadlocking.
+    Sorted, so that two processes that make the same keys at once wait instead of deadlocking.
     """
     rows = sorted(made, key=lambda key: (key.subject or b"", key.log_id or 0, str(key.day or ""), key.key_id))
-    with conn.transaction(), conn.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO keys.data_key ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            rows,
-        )
+    with conn.transaction():
+        conn.execute("SET LOCAL synchronous_commit = off")
+        kept = conn.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+        return [DataKey(*row) for row in kept]
 
 
 def hash_keys(conn: Connected) -> dict[str, bytes]:
