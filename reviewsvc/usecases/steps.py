@@ -1,0 +1,44 @@
+"""The periodic steps: what is done, how often, by one process at a time."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from reviewsvc.db import installations, locks
+from reviewsvc.db.sessions import Sessions
+from reviewsvc.usecases import auth, due
+from reviewsvc.usecases.desk import Desk
+
+
+class Step(NamedTuple):
+    """A step: its name, its lock's number, its period, and what it does, which says how much it found."""
+
+    name: str
+    number: int
+    every: timedelta
+    run: Callable[[datetime], int]
+
+
+def all_steps(desk: Desk) -> tuple[Step, ...]:
+    """List the steps in the order in which they are done."""
+    sessions, keyring = desk.sessions, desk.keyring
+    second, minute = timedelta(seconds=1), timedelta(minutes=1)
+    return (
+        Step("leases", 1, second, lambda at: due.lease_step(desk, at=at)),
+        Step("due_times", 2, second, lambda at: due.due_step(desk, at=at)),
+        Step("refusals", 3, 10 * second, lambda at: auth.refusals_step(sessions, keyring, at=at)),
+        Step("sweep", 4, 10 * minute, lambda at: auth.sweep_step(sessions, at=at)),
+        Step("months", 5, 10 * minute, lambda at: months_step(sessions, at=at)),
+    )
+
+
+def months_step(sessions: Sessions, *, at: datetime) -> int:
+    """Make the partitions of payloads and predictions for this month and the next; return how many lacked."""
+    with sessions.begin() as session:
+        return installations.ensure_months(session, at)
+
+
+def run_alone(sessions: Sessions, step: Step, at: datetime) -> int | None:
+    """Do a step unless another process is doing it; return how much it found, None if another has it."""
+    with sessions.begin() as session:
+        return step.run(at) if locks.try_step(session, step.number) else None

@@ -1,0 +1,129 @@
+"""The worker process: does the periodic steps until it is told to stop."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import Counter, Gauge
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from reviewsvc import health, telemetry
+from reviewsvc.crypto.kek import load_kek
+from reviewsvc.db.sessions import Sessions
+from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.installation import open_installation
+from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.steps import Step, all_steps, run_alone
+
+if TYPE_CHECKING:
+    from reviewsvc.config import Settings
+
+_TROUBLED_SECONDS: Final = 60.0
+_WAIT_SECONDS: Final = 0.2
+_CONNECTIONS: Final = 3
+_FOUND = Counter("reviewsvc_worker_found", "What the periodic steps found to do.", ["step"])
+_FAILED = Counter("reviewsvc_worker_failures", "Periodic steps that failed and are tried again.", ["step"])
+_DONE_AT = Gauge("reviewsvc_worker_done_timestamp_seconds", "When a step last came to its end.", ["step"])
+_log = telemetry.logger("worker")
+
+
+class Worker:
+    """Runs steps when they are due; one that fails is tried again and keeps no other from its turn."""
+
+    def __init__(self, sessions: Sessions, steps: Sequence[Step], clock: Callable[[], datetime]) -> None:
+        self._sessions = sessions
+        self._steps = steps
+        self._clock = clock
+        self._due = dict.fromkeys((step.name for step in steps), clock())
+        self._troubled: dict[str, float] = {}
+
+    def reasons(self) -> Sequence[str]:
+        """Why it is not ready; asked by the health server from its thread."""
+        now = time.monotonic()
+        troubled = list(self._troubled.items())
+        return [
+            f"{name} has failed for {now - since:.0f} s"
+            for name, since in troubled
+            if now - since > _TROUBLED_SECONDS
+        ]
+
+    def turn(self) -> bool:
+        """Do every step whose time has come; say whether any found work, so that there may be more."""
+        found = False
+        for step in self._steps:
+            if self._clock() >= self._due[step.name]:
+                found = self._do(step) or found
+        return found
+
+    def _do(self, step: Step) -> bool:
+        at = self._clock()
+        try:
+            amount = run_alone(self._sessions, step, at)
+        except Exception as error:  # noqa: BLE001 - the step's transactions are rolled back; it is tried again
+            self._note_failure(step, error)
+            amount = None
+        else:
+            self._note_success(step, amount or 0)
+        self._due[step.name] = at if amount else at + step.every
+        return bool(amount)
+
+    def _note_success(self, step: Step, amount: int) -> None:
+        if self._troubled.pop(step.name, None) is not None:
+            _log.info("step works again", step=step.name)
+        _FOUND.labels(step.name).inc(amount)
+        _DONE_AT.labels(step.name).set_to_current_time()
+
+    def _note_failure(self, step: Step, error: Exception) -> None:
+        _FAILED.labels(step.name).inc()
+        is_new = step.name not in self._troubled
+        self._troubled.setdefault(step.name, time.monotonic())
+        if isinstance(error, OperationalError | InterfaceError):
+            if is_new:
+                _log.warning("the database is away", step=step.name, reason=str(error.orig).strip())
+        else:
+            _log.error("step failed", step=step.name, exc_info=error)
+
+
+def main(settings: "Settings") -> None:
+    """Run the process until SIGTERM or SIGINT, serving its health beside it."""
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    starting: list[str] = ["starting"]
+    workers: list[Worker] = []
+    told = health.Health(ready=lambda: workers[0].reasons() if workers else starting)
+    with health.served(told, host=settings.bind, port=settings.health_port):
+        sessions = Sessions(settings.database_url, "worker", size=_CONNECTIONS)
+        worker = _started(settings, sessions, stop)
+        if worker is not None:
+            workers.append(worker)
+            _log.info("working")
+            while not stop.is_set():
+                if not worker.turn():
+                    stop.wait(_WAIT_SECONDS)
+        sessions.close()
+
+
+def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) -> Worker | None:
+    """Wait for the database; None if told to stop before it came."""
+    keyring = Keyring(load_kek(Path(settings.kek_file)))
+    undo, lease = timedelta(minutes=settings.undo_minutes), timedelta(minutes=settings.lease_minutes)
+    desk = Desk(sessions, keyring, lease=lease, undo=undo)
+    while not stop.is_set():
+        try:
+            shards = settings.activity_shards
+            open_installation(sessions, keyring, settings.origin, _now(), activity_logs=shards)
+        except OperationalError as error:
+            _log.warning("waiting to start", reason=str(error.orig).strip())
+            stop.wait(1.0)
+        else:
+            return Worker(sessions, all_steps(desk), _now)
+    return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,86 @@
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from reviewsvc.db import locks
+from reviewsvc.db import tables as t
+from reviewsvc.db.sessions import Sessions
+from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.steps import Step, all_steps, run_alone
+from reviewsvc.worker import Worker
+from tests.fixtures.cases import QUEUE, Bank, event
+from tests.fixtures.house import RunProcesses
+from tests.fixtures.installed import AT
+from tests.fixtures.processes import eventually
+from tests.fixtures.service import Clock
+
+pytestmark = pytest.mark.real
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def desk(bank: Bank, worker_sessions: Sessions) -> Desk:
+    return Desk(worker_sessions, bank.house.keyring)
+
+
+def step(run: Callable[[datetime], int], every: timedelta = SECOND) -> Step:
+    return Step("test", 99, every, run)
+
+
+def test_all_steps_run_under_the_workers_role_and_do_what_time_asks(bank: Bank, desk: Desk) -> None:
+    bank.apply({**QUEUE, "due_in_minutes": 1, "when_due": "defaulted"})
+    bank.capture([event("p-1")])
+    bank.claim(bank.person("anna"))
+    clock = Clock(AT)
+    worker = Worker(desk.sessions, all_steps(desk), clock)
+    worker.turn()
+    clock.at = AT + timedelta(minutes=1)
+    assert worker.turn()
+    assert [row.status for row in bank.rows(sa.select(t.task.c.status))] == ["defaulted"]
+    assert worker.reasons() == []
+
+
+def test_a_step_that_found_work_is_done_again_at_once_others_at_their_time(desk: Desk) -> None:
+    clock, amounts, done = Clock(AT), [2, 0, 0], []
+
+    def run(at: datetime) -> int:
+        done.append(at)
+        return amounts[len(done) - 1]
+
+    worker = Worker(desk.sessions, [step(run)], clock)
+    assert [worker.turn(), worker.turn(), worker.turn()] == [True, False, False]
+    clock.at = AT + SECOND
+    worker.turn()
+    assert done == [AT, AT, AT + SECOND]
+
+
+def test_a_step_that_fails_keeps_no_other_from_its_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, done = Clock(AT), []
+    monkeypatch.setattr("reviewsvc.worker._TROUBLED_SECONDS", -1.0)
+
+    def fail(_at: datetime) -> int:
+        raise OperationalError("select", {}, Exception("gone"))
+
+    def run(at: datetime) -> int:
+        done.append(at)
+        return 0
+
+    worker = Worker(desk.sessions, [step(fail), Step("other", 98, SECOND, run)], clock)
+    worker.turn()
+    assert done == [AT]
+    assert worker.reasons()[0].startswith("test has failed for")
+
+
+def test_one_process_at_a_time_does_a_step(bank: Bank, desk: Desk) -> None:
+    with bank.house.sessions.begin() as session:
+        assert locks.try_step(session, 99)
+        assert run_alone(desk.sessions, step(lambda _: 1), AT) is None
+    assert run_alone(desk.sessions, step(lambda _: 1), AT) == 1
+
+
+def test_the_process_serves_its_health_and_ends_when_told(run_processes: RunProcesses) -> None:
+    keeper = run_processes("worker")
+    assert eventually(lambda: not keeper.not_ready())
