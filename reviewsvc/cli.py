@@ -91,7 +91,8 @@ def main(args: Sequence[str] | None = None) -> None:
         error.show()
         code = failed
     except Exception as error:
-        if not is_expected(error):
+        # Where an exit code is a verdict, a crash must not end with one.
+        if not is_expected(error) and failed == FAILED:
             raise
         click.echo(f"Error: {told(error)}", err=True)
         code = failed
@@ -108,7 +109,9 @@ def is_expected(error: BaseException) -> bool:
 
 
 def told(error: BaseException) -> str:
-    """Return an expected error's text as a user reads it."""
+    """Return an error's text as a user reads it; of one that nobody expected, in one line, its kind too."""
+    if not is_expected(error):
+        return f"it broke off by {type(error).__name__}: {' '.join(str(error).split())}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error).strip()

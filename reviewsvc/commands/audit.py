@@ -74,6 +74,7 @@ def _fields(report: "Report") -> dict[str, object]:
         "entries": report.entries,
         "seconds": report.seconds,
         "logs": report.logs,
+        "more_findings": sum(log.more_findings for log in report.logs),
     }
 
 
@@ -83,6 +84,7 @@ def _as_text(report: "Report") -> str:
         for log in report.logs
     ]
     lines += [f"  {one.log}, seq {one.seq}: {one.what}" for one in report.findings]
+    lines += [f"  {log.log}: and {log.more_findings} more" for log in report.logs if log.more_findings]
     lines += [
         f"{log.log}: holds kinds that this verifier does not know: {', '.join(log.unknown_kinds)}"
         for log in report.logs

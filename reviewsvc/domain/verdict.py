@@ -21,6 +21,7 @@ EXIT_CODES = {
     Verdict.SELF_CONSISTENT: 2,
 }
 COULD_NOT_RUN = 3
+MOST_FINDINGS = 100
 _WORSE = list(Verdict)
 
 
@@ -33,14 +34,35 @@ class Finding(Struct, frozen=True):
     verdict: Verdict = Verdict.TAMPERED
 
 
+class Findings:
+    """Collects what is wrong in one log; beyond the first hundred only their count grows."""
+
+    def __init__(self, log: str) -> None:
+        self.log = log
+        self.found: list[Finding] = []
+        self.more = 0
+
+    def note(self, seq: int, what: str) -> None:
+        """Remember that something is wrong at a seq."""
+        if len(self.found) < MOST_FINDINGS:
+            self.found.append(Finding(self.log, seq, what))
+        else:
+            self.more += 1
+
+    def in_order(self) -> list[Finding]:
+        """Return what was found, by seq."""
+        return sorted(self.found, key=lambda finding: finding.seq)
+
+
 class LogReport(Struct, frozen=True):
-    """What was found in one log; `size` is the number of entries that were read."""
+    """What was found in one log: entries read, the last one's hash in hex, findings beyond those listed."""
 
     log: str
     size: int
     root: str
     findings: list[Finding] = []
     unknown_kinds: list[str] = []
+    more_findings: int = 0
 
 
 class Report(Struct, frozen=True):

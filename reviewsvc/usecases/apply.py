@@ -12,7 +12,7 @@ from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts
 from reviewsvc.domain.contract import Contract, Retention
 from reviewsvc.domain.entries import Actor
-from reviewsvc.domain.moments import microseconds
+from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.policy import Policy
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.auth import Current
@@ -60,7 +60,7 @@ def apply(
         for (document, change), place in zip(
             changes, record(session, keyring, said, actor=actor, at=at), strict=True
         ):
-            columns = _columns(document, change, at)
+            columns = _columns(document, change, moment(place.at))
             rows.add(session, rows.kept(columns, place))
     return [change for _, change in changes]
 

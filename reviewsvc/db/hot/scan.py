@@ -12,23 +12,40 @@ _TRAILER_BYTES = 2
 
 
 class LogHead(NamedTuple):
-    """A log as its head describes it."""
+    """A log as its head describes it; `has_head` is False if it has none, its numbers are then zero."""
 
     log_id: int
     name: str
     kind: str
+    model: str | None
     size: int
     last_hash: bytes
     last_at: int
+    next_offset: int | None
+    topic_id: str | None
+    has_head: bool
 
 
 def logs(conn: Connected) -> list[LogHead]:
-    """Every log with its head, by name."""
+    """Every log with its head, by name, as of one moment."""
     rows = conn.execute(
-        "SELECT l.log_id, l.name, l.kind, h.size, h.last_hash, h.last_at "
-        "FROM log l JOIN head h USING (log_id) ORDER BY l.name"
+        "SELECT l.log_id, l.name, l.kind, l.model, coalesce(h.size, 0), coalesce(h.last_hash, ''), "
+        "coalesce(h.last_at, 0), h.next_offset, h.topic_id, h.log_id IS NOT NULL "
+        "FROM log l LEFT JOIN head h USING (log_id) ORDER BY l.name"
     )
     return [LogHead(*row) for row in rows]
+
+
+def size_now(conn: Connected, log_id: int) -> int:
+    """How many entries a log's head counts at this moment."""
+    row = conn.execute("SELECT size FROM head WHERE log_id = %s", (log_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def last_seq(conn: Connected, log_id: int) -> int:
+    """The largest seq that is stored for a log; -1 if nothing is."""
+    row = conn.execute("SELECT max(seq) FROM entry WHERE log_id = %s", (log_id,)).fetchone()
+    return -1 if row is None or row[0] is None else int(row[0])
 
 
 def origin(conn: Connected) -> str | None:
@@ -37,11 +54,11 @@ def origin(conn: Connected) -> str | None:
     return None if row is None else str(row[0])
 
 
-def entries(conn: Connected, log_id: int, from_seq: int, limit: int) -> Iterator[tuple[int, bytes]]:
-    """At most `limit` entries from `from_seq` on, as (seq, bytes), in order of seq."""
+def entries(conn: Connected, log_id: int, seqs: range, limit: int) -> Iterator[tuple[int, bytes]]:
+    """At most `limit` entries with a seq in `seqs`, as (seq, bytes), in order of seq."""
     query = (
-        f"COPY (SELECT seq, body FROM entry WHERE log_id = {log_id:d} AND seq >= {from_seq:d} "
-        f"ORDER BY seq LIMIT {limit:d}) TO STDOUT (FORMAT BINARY)"
+        f"COPY (SELECT seq, body FROM entry WHERE log_id = {log_id:d} AND seq >= {seqs.start:d} "
+        f"AND seq < {seqs.stop:d} ORDER BY seq LIMIT {limit:d}) TO STDOUT (FORMAT BINARY)"
     )
     start = _ROW.size
     unpack = _ROW.unpack_from
@@ -66,14 +83,29 @@ def rows(
         return cursor.fetchall()
 
 
-def keys_kept(conn: Connected, key_ids: Sequence[bytes]) -> dict[bytes, bool]:
-    """Which of these payload keys still exist, and whether each is a subject's."""
+def keys_kept(conn: Connected, key_ids: Sequence[str]) -> dict[str, bool]:
+    """Which of these payload keys (ids in hex) still exist, and whether each is a subject's."""
     found = conn.execute(
-        "SELECT key_id, subject IS NOT NULL FROM keys.data_key WHERE key_id = ANY(%s)", (list(key_ids),)
+        "SELECT encode(key_id, 'hex'), subject IS NOT NULL FROM keys.data_key WHERE key_id = ANY(%s)",
+        ([bytes.fromhex(key_id) for key_id in key_ids],),
     )
     return dict(found.fetchall())
+
+
+def with_segment(conn: Connected, log_id: int, seqs: Sequence[int]) -> list[int]:
+    """Which of these predictions' rows hold a segment."""
+    found = conn.execute(
+        "SELECT seq FROM prediction WHERE log_id = %s AND seq = ANY(%s) AND segment IS NOT NULL",
+        (log_id, list(seqs)),
+    )
+    return [row[0] for row in found]
 
 
 def numbers(conn: Connected, table: str, id_column: str) -> dict[str, int]:
     """Names to numbers of a small table (`model`, `queue`)."""
     return dict(conn.execute(f"SELECT name, {id_column} FROM {table}").fetchall())
+
+
+def contracts(conn: Connected) -> list[tuple[str, int, bytes]]:
+    """Every version of every contract: name, version, stored form."""
+    return conn.execute("SELECT name, version, body FROM document WHERE kind = 'contract'").fetchall()

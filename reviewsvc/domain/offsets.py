@@ -1,0 +1,44 @@
+"""Follows a captured partition's offsets through its log: every hole must be explained."""
+
+from reviewsvc.domain import facts as f
+from reviewsvc.domain.entries import Src
+from reviewsvc.domain.verdict import Findings
+
+
+class Offsets:
+    """Where the partition's next record must lie, and of which topic it must be."""
+
+    def __init__(self, log: str, findings: Findings) -> None:
+        self._findings = findings
+        _, topic, partition, _ = log.split("/")
+        self._topic, self._partition = topic, int(partition)
+        self._topic_id: str | None = None
+        self._end = 0
+
+    def follow(self, seq: int, src: Src | None, said: f.Facts) -> None:
+        """Take up the next entry."""
+        match said:
+            case f.Opened():
+                self._topic_id, self._end = said.topic_id, said.first_offset or 0
+            case f.Gap():
+                self._topic_id, self._end = said.topic_id, said.to_offset
+            case _:
+                self._check(seq, src)
+                if src is not None:
+                    self._end = src.offset + (said.offsets if isinstance(said, f.Quarantine) else 1)
+
+    def end(self, next_offset: int | None, topic_id: str | None) -> None:
+        """Compare with what the head says."""
+        if next_offset is None or next_offset < self._end:
+            self._findings.note(0, f"the head goes on at offset {next_offset}, before {self._end}")
+        if topic_id != self._topic_id:
+            self._findings.note(0, f"the head carries topic id {topic_id}, the entries {self._topic_id}")
+
+    def _check(self, seq: int, src: Src | None) -> None:
+        if src is None or (src.topic, src.partition) != (self._topic, self._partition):
+            self._findings.note(seq, "it does not come from the partition of its log")
+        elif src.topic_id != self._topic_id:
+            self._findings.note(seq, "it comes from a topic of another id than the entries before")
+        elif src.offset - src.skipped != self._end:
+            told = f"its offset is {src.offset}, {src.skipped} passed over, but {self._end} comes next"
+            self._findings.note(seq, told)
