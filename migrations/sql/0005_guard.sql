@@ -81,4 +81,4 @@ GRANT INSERT ON installation, log, head, entry, payload, label, label_current, a
 GRANT UPDATE ON generation, head, task, slot, lease, decision, label_current, session, refusal_count TO reviewsvc_worker;
 GRANT DELETE ON lease, label_current, session, login_failure, refusal_count, idempotency TO reviewsvc_worker;
 
-INSERT INTO retention_class (retention_class, name, keep_days) VALUES (0, 'standard', 3650);
+INSERT INTO retention_class (retention_class, name, keep_days) VALUES (0, 'service', 3650);

@@ -125,8 +125,8 @@ def test_a_new_model_gets_its_label_log_and_months_for_its_payloads(house: House
         (CONTRACT + POLICY, "loans.yaml:13: rules[0].queue: expected a queue that exists"),
         (QUEUE + POLICY, "loans.yaml:6: name: expected the name of a model with a contract"),
         (
-            CONTRACT.replace("yearly", "standard"),
-            "loans.yaml:5: retention.keep_days: expected 3650, as long as the class standard keeps",
+            CONTRACT.replace("yearly", "service"),
+            "loans.yaml:5: retention.keep_days: expected 3650, as long as the class service keeps",
         ),
     ],
 )
