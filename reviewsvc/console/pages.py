@@ -4,14 +4,33 @@ from typing import Final
 
 from flask import Blueprint, Flask
 
-from reviewsvc.console import account, acts, desk, entrance, frame, queues
+from reviewsvc.console import (
+    account,
+    activity,
+    acts,
+    desk,
+    documents,
+    entrance,
+    frame,
+    labels,
+    people,
+    quarantine,
+    queues,
+    tasks,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     account.blueprint,
+    activity.blueprint,
     acts.blueprint,
     desk.blueprint,
+    documents.blueprint,
     entrance.blueprint,
+    labels.blueprint,
+    people.blueprint,
+    quarantine.blueprint,
     queues.blueprint,
+    tasks.blueprint,
 )
 
 
@@ -19,4 +38,4 @@ def register(app: Flask) -> None:
     """Serve the pages."""
     frame.surround(app)
     for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+        app.register_blueprint(blueprint, name=f"console-{blueprint.name}")

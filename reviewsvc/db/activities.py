@@ -1,5 +1,6 @@
 """Rows of `activity`, the newest first."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,13 +23,24 @@ _ROW = [activity.c[name] for name in ActivityRow._fields]
 _PLACE = sa.tuple_(activity.c.at, activity.c.log_id, activity.c.seq)
 
 
-def recent(session: Session, before: Cursor | None, limit: int) -> list[ActivityRow]:
-    """Return the last acts, before a cursor if one is given."""
+def recent(
+    session: Session,
+    before: Cursor | None,
+    limit: int,
+    *,
+    kinds: Collection[str] | None = None,
+    actors: Collection[str] | None = None,
+) -> list[ActivityRow]:
+    """Return the last acts, before a cursor, of some kinds, by some actors, if these are given."""
     newest = (activity.c.at.desc(), activity.c.log_id.desc(), activity.c.seq.desc())
     wanted = sa.select(*_ROW).order_by(*newest).limit(limit)
     if before is not None:
         # The plain condition on `at` lets the index begin there.
         wanted = wanted.where(activity.c.at <= before.at, sa.tuple_(*map(sa.literal, before)) > _PLACE)
+    if kinds is not None:
+        wanted = wanted.where(activity.c.kind.in_(kinds))
+    if actors is not None:
+        wanted = wanted.where(activity.c.actor.in_(actors))
     return [ActivityRow(*row) for row in session.execute(wanted)]
 
 

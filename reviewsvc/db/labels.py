@@ -1,6 +1,6 @@
 """Labels: the rows of a model's label log, and which of them is in force for a prediction."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -55,3 +55,22 @@ def _set_current(session: Session, row: LabelRow) -> None:
         .values(values)
         .on_conflict_do_update(index_elements=["model_id", "id_hash"], set_=place)
     )
+
+
+class Counts(NamedTuple):
+    """A model's labels in force, those withdrawn, and when the last came (microseconds)."""
+
+    current: int
+    withdrawn: int
+    last_us: int | None
+
+
+def counts(session: Session, model_id: int) -> Counts:
+    """Count a model's labels."""
+    standing = sa.select(sa.func.count()).select_from(t.label_current)
+    current = session.scalar(standing.where(t.label_current.c.model_id == model_id)) or 0
+    withdrawn = sa.func.count().filter(t.label.c.op == "withdraw")
+    row = session.execute(
+        sa.select(withdrawn, sa.func.max(t.label.c.at)).where(t.label.c.model_id == model_id)
+    ).one()
+    return Counts(current, row[0], row[1])

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from reviewsvc.db.tables import grant_held, person, token
+from reviewsvc.db.tables import session as sessions
 from reviewsvc.domain.permissions import Grant
 
 
@@ -38,6 +39,7 @@ class Token(NamedTuple):
     ended_at: datetime | None
 
 
+_MOST_NAMES = 50
 _PERSON = [person.c[name] for name in Person._fields]
 _TOKEN = [token.c[name] for name in Token._fields]
 
@@ -124,3 +126,20 @@ def end_token(session: Session, token_id: UUID, at: datetime) -> UUID | None:
 
 def _token(row: sa.Row[Any]) -> Token:
     return Token._make(row)._replace(scopes=tuple(row.scopes))
+
+
+def ids_called(session: Session, part: str) -> list[UUID]:
+    """Return the people whose name or login holds a part, whatever its case."""
+    wanted = sa.select(person.c.person_id).where(
+        sa.or_(
+            person.c.name.icontains(part, autoescape=True), person.c.login.icontains(part, autoescape=True)
+        )
+    )
+    return list(session.scalars(wanted.limit(_MOST_NAMES)))
+
+
+def last_seen(session: Session, person_ids: list[UUID]) -> dict[UUID, datetime]:
+    """Return when these people were last here, as far as sessions are kept."""
+    latest = sa.select(sessions.c.person_id, sa.func.max(sessions.c.seen_at))
+    found = session.execute(latest.where(sessions.c.person_id.in_(person_ids)).group_by(sessions.c.person_id))
+    return {row[0]: row[1] for row in found}

@@ -23,7 +23,9 @@ def find(session: Session, model: str, place: int) -> list[sa.Row[Any]]:
     return list(session.execute(query))
 
 
-def quarantined(session: Session, before: tuple[int, int, int] | None, limit: int) -> list[sa.Row[Any]]:
+def quarantined(
+    session: Session, before: tuple[int, int, int] | None, limit: int, *, topic: str | None = None
+) -> list[sa.Row[Any]]:
     """Return events that could not be read, the newest first, before (at, log_id, seq) if that is given.
 
     With each the name of its log, as `log`, and its entry's bytes, as `body`.
@@ -39,4 +41,12 @@ def quarantined(session: Session, before: tuple[int, int, int] | None, limit: in
     )
     if before is not None:
         query = query.where(sa.tuple_(*order) < sa.tuple_(*map(sa.literal, before)))
+    if topic is not None:
+        query = query.where(t.log.c.topic == topic)
     return list(session.execute(query))
+
+
+def topics(session: Session) -> list[str]:
+    """Return the topics that were captured."""
+    named = sa.select(t.log.c.topic).where(t.log.c.topic.is_not(None)).distinct().order_by(t.log.c.topic)
+    return [str(topic) for topic in session.scalars(named)]

@@ -1,7 +1,7 @@
 """Writes what people and processes did into the activity logs, and reads it back for a page."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -54,10 +54,17 @@ def record(
     return places
 
 
-def recent(sessions: Sessions, *, before: Cursor | None = None, limit: int = 50) -> list[ActivityRow]:
+def recent(
+    sessions: Sessions,
+    *,
+    before: Cursor | None = None,
+    limit: int = 50,
+    kinds: Collection[str] | None = None,
+    actors: Collection[str] | None = None,
+) -> list[ActivityRow]:
     """Return the last acts of all activity logs, the newest first; `before` goes on after an earlier page."""
     with sessions.begin() as session:
-        return rows.recent(session, before, limit)
+        return rows.recent(session, before, limit, kinds=kinds, actors=actors)
 
 
 def _append(

@@ -107,6 +107,11 @@ def is_blind(row: sa.Row[Any], sees: Collection[str], roles: Collection[str]) ->
     return allowed.isdisjoint(roles)
 
 
+def is_second(reviewers: int, status: str, roles: Collection[str]) -> bool:
+    """Say whether others' answers would sway this reader: where several are asked and no lead looks."""
+    return reviewers > 1 and status == "pending" and set(roles) <= {"reviewer"}
+
+
 def _assemble(
     work: Work, row: sa.Row[Any], event: Event, held: sa.Row[Any] | None, roles: Collection[str]
 ) -> Case:
@@ -114,7 +119,7 @@ def _assemble(
     contract = terms.contract(session, row.model, row.contract_version)
     queue = terms.queue(session, row.queue, row.queue_version)
     blind = is_blind(row, queue.sees_model_answer, roles)
-    story = stories.tell(work, row, hides_answers=blind or _is_second(row, roles))
+    story = stories.tell(work, row, hides_answers=blind or is_second(row.reviewers, row.status, roles))
     return Case(
         id=row.task_id,
         queue=row.queue,
@@ -141,11 +146,6 @@ def _assemble(
         note_required="never",
         acts=("escalate", "snooze", "flag") if queue.escalate_to else ("snooze", "flag"),
     )
-
-
-def _is_second(row: sa.Row[Any], roles: Collection[str]) -> bool:
-    """Whether other people's answers would sway this reader: where several are asked and no lead looks."""
-    return row.reviewers > 1 and row.status == "pending" and set(roles) <= {"reviewer"}
 
 
 def _reasons(row: sa.Row[Any], policy: Policy | None, *, blind: bool) -> tuple[Reason, ...]:

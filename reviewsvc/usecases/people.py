@@ -28,7 +28,11 @@ _GROUPS: Final = 5
 
 
 class PersonError(ValueError):
-    """A person cannot be added or changed as asked."""
+    """A person cannot be added or changed as asked; `field` is what does not fit."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class PersonMissingError(LookupError):
@@ -60,7 +64,7 @@ def add(
     """
     login = _checked_login(login)
     if not name.strip() or len(name) > 200:  # noqa: PLR2004 - as the message says
-        raise PersonError("A name has 1 to 200 characters.")
+        raise PersonError("name", "A name has 1 to 200 characters.")
     hashed = _hashed(password)
     person_id = uuid7(at, os.urandom(RANDOM_BYTES))
     with sessions.begin() as session:
@@ -206,12 +210,13 @@ def _checked_login(login: str) -> str:
     login = login.strip().lower()
     if not _LOGIN.fullmatch(login):
         raise PersonError(
-            "A login has 1 to 200 letters, digits or . _ % + @ - and begins with a letter or digit."
+            "login",
+            "A login has 1 to 200 letters, digits or . _ % + @ - and begins with a letter or digit.",
         )
     return login
 
 
 def _hashed(password: str) -> str:
     if len(password) < _SHORTEST:
-        raise PersonError(f"A password has at least {_SHORTEST} characters.")
+        raise PersonError("password", f"A password has at least {_SHORTEST} characters.")
     return hash_password(password)

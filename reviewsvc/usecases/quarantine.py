@@ -1,14 +1,14 @@
 """Events that could not be read: listed for operators, and their bytes opened for who may see them."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import sqlalchemy as sa
 
 from reviewsvc.db import logs, predictions
+from reviewsvc.db.sessions import Session
 from reviewsvc.domain import facts as f
-from reviewsvc.domain.entries import Actor, Ref, parse
+from reviewsvc.domain.entries import Actor, Entry, Ref, parse
 from reviewsvc.domain.frames import Record, unframe
 from reviewsvc.domain.moments import moment
 from reviewsvc.usecases.activity import Said, record
@@ -37,10 +37,24 @@ class Kept(NamedTuple):
     place: Before
 
 
-def page(desk: Desk, before: Before | None, limit: int) -> list[Kept]:
-    """Return such events, the newest first, before the last one of an earlier page."""
+def page(desk: Desk, before: Before | None, limit: int, *, topic: str | None = None) -> list[Kept]:
+    """Return such events, of one topic if it is given, the newest first, before the last one of a page."""
     with desk.sessions.begin() as session:
-        return [_kept(row) for row in predictions.quarantined(session, before, limit)]
+        found = predictions.quarantined(session, before, limit, topic=topic)
+        return [_kept(row.log, parse(bytes(row.body)), row.log_id) for row in found]
+
+
+def topics(desk: Desk) -> list[str]:
+    """Return the topics that were captured."""
+    with desk.sessions.begin() as session:
+        return predictions.topics(session)
+
+
+def get(desk: Desk, log_id: int, seq: int) -> tuple[Kept, Entry]:
+    """Return one such event with its entry. Raises QuarantineMissingError."""
+    with desk.sessions.begin() as session:
+        name = logs.names(session, [log_id]).get(log_id, "")
+        return _kept(name, _entry(session, log_id, seq), log_id), _entry(session, log_id, seq)
 
 
 def open_raw(desk: Desk, log: str, seq: int, *, actor: Actor, at: datetime) -> Record:
@@ -48,25 +62,32 @@ def open_raw(desk: Desk, log: str, seq: int, *, actor: Actor, at: datetime) -> R
     with desk.work(actor, at) as work:
         try:
             log_id = logs.find(work.session, log)
-            entry = parse(logs.one(work.session, log_id, seq))
         except LookupError as error:
             raise QuarantineMissingError("There is no such event.") from error
-        if entry.kind != "quarantine":
-            raise QuarantineMissingError("That entry is no event that could not be read.")
+        entry = _entry(work.session, log_id, seq)
         opened = unframe(desk.keyring.open_payload(work.session, entry, log_id))
         said = Said("access", f.Access(why="quarantine"), ref=Ref(log, seq))
         record(work.session, desk.keyring, [said], actor=actor, at=at)
         return opened
 
 
-def _kept(row: sa.Row[Any]) -> Kept:
-    entry = parse(bytes(row.body))
+def _entry(session: Session, log_id: int, seq: int) -> Entry:
+    try:
+        entry = parse(logs.one(session, log_id, seq))
+    except LookupError as error:
+        raise QuarantineMissingError("There is no such event.") from error
+    if entry.kind != "quarantine":
+        raise QuarantineMissingError("That entry is no event that could not be read.")
+    return entry
+
+
+def _kept(log: str, entry: Entry, log_id: int) -> Kept:
     said = msgspec.json.decode(entry.facts, type=f.Quarantine)
     source = entry.src
     return Kept(
-        row.log,
-        row.seq,
-        moment(row.at),
+        log,
+        entry.seq,
+        moment(entry.at),
         source.topic if source else None,
         source.partition if source else None,
         source.offset if source else None,
@@ -74,5 +95,5 @@ def _kept(row: sa.Row[Any]) -> Kept:
         said.reason,
         said.text,
         said.size,
-        (row.at, row.log_id, row.seq),
+        (entry.at, log_id, entry.seq),
     )

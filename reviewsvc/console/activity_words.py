@@ -1,0 +1,72 @@
+"""How the kinds of entries are said in one sentence, and grouped for choosing."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Group(NamedTuple):
+    """Kinds of entries that are chosen together."""
+
+    words: str
+    kinds: tuple[str, ...]
+
+
+KINDS: Final[Mapping[str, Group]] = {
+    "decisions": Group("Answers", ("decision", "retraction")),
+    "moves": Group("Cases put off, flagged, escalated", ("task_moved",)),
+    "documents": Group("Contracts, policies, queues", ("document",)),
+    "people": Group(
+        "People and roles",
+        (
+            "person_added",
+            "person_disabled",
+            "person_enabled",
+            "password_set",
+            "granted",
+            "grant_ended",
+            "token_created",
+            "token_ended",
+        ),
+    ),
+    "entrances": Group("Signing in and out", ("logged_in", "logged_out", "session_ended", "refusals")),
+    "access": Group("Opened payloads", ("access",)),
+    "exports": Group("Labels pulled", ("export",)),
+}
+
+_SENTENCES: Final[Mapping[str, str]] = {
+    "decision": "Answered a case",
+    "retraction": "Took an answer back",
+    "task_moved": "Moved a case on without an answer",
+    "document": "Applied {object}",
+    "person_added": "Added {name}",
+    "person_disabled": "Disabled {name}",
+    "person_enabled": "Let {name} in again",
+    "password_set": "Set the password of {name}",
+    "granted": "Granted a role to {name}",
+    "grant_ended": "Took a role from {name}",
+    "token_created": "Made a token of {name}",
+    "token_ended": "Ended a token of {name}",
+    "logged_in": "Signed in",
+    "logged_out": "Signed out",
+    "session_ended": "Ended a session of {name}",
+    "refusals": "Refused people who were not signed in",
+    "access": "Opened a payload",
+    "export": "Pulled {object}",
+    "key_made": "Made a key of keyed hashes",
+    "opened": "Opened this log",
+}
+
+
+def said(kind: str, about: str | None, name: str | None) -> str:
+    """Say an act in one sentence; `about` is what the entry names, `name` that of a person it names."""
+    sentence = _SENTENCES.get(kind, kind.replace("_", " ").capitalize())
+    return sentence.format(object=_thing(kind, about), name=name or "somebody")
+
+
+def _thing(kind: str, about: str | None) -> str:
+    parts = (about or "something").split(":")
+    if kind == "document" and len(parts) == 3:  # noqa: PLR2004 - kind, name, version
+        return f"{parts[0]} {parts[1]} version {parts[2]}"
+    if kind == "export" and len(parts) == 2:  # noqa: PLR2004 - what, model
+        return f"{parts[0]} of {'all models' if parts[1] == '*' else parts[1]}"
+    return " ".join(parts)
