@@ -180,8 +180,9 @@ class RawFetch:
             polled.stopped[partition] = (
                 f"the batch at offset {fault.base_offset} cannot be read: {fault.reason}"
             )
-        before = polled.parts[-1] if polled.parts and polled.parts[-1].partition == partition else None
-        if before is not None:
-            polled.parts.pop()
-            batches = before.batches + batches
+        # Answers that were on their way together come in turns, and continuity is judged once a partition.
+        for place, before in enumerate(polled.parts):
+            if before.partition == partition:
+                polled.parts[place] = Part(partition, before.batches + batches, next_offset)
+                return
         polled.parts.append(Part(partition, batches, next_offset))

@@ -7,9 +7,11 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.record import MemoryRecords
 
 from consumers import broker
-from consumers.decoder import Batch, Fault
+from consumers.decoder import Batch, Decoder, Fault
 from consumers.fetch import Polled, RawFetch
 from consumers.settings import KafkaSettings
+from consumers.undecoded import Chunk
+from tests.unit.batches import batch, values
 
 pytestmark = pytest.mark.real
 
@@ -292,3 +294,23 @@ def test_a_batch_damaged_on_its_way_stops_the_partition_before_it_and_a_new_star
     assert fetch.poll(10, 0.3) == Polled()
     assert fetch.start(partition, part.next_offset)
     assert [record[3] for each in batches(read_to(fetch, 3)) for record in each.records] == [b"hit", b"later"]
+
+
+def test_answers_that_come_in_turns_are_one_part_a_partition(
+    fetch: RawFetch, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = make_topic(2)
+    one, other = TopicPartition(topic, 0), TopicPartition(topic, 1)
+    fetch.assign([one, other])
+    assert fetch.start(one, 0)
+    assert fetch.start(other, 0)
+    turns = [[_chunk(one, 0)], [_chunk(other, 0)], [_chunk(one, 2)], []]
+    monkeypatch.setattr(fetch, "_poll_once", lambda *_: turns.pop(0))
+    parts = {part.partition: part for part in fetch.poll(100, 0).parts}
+    assert [each.base_offset for each in parts[one].batches] == [0, 2]
+    assert (parts[one].next_offset, parts[other].next_offset) == (4, 2)
+
+
+def _chunk(partition: TopicPartition, base: int) -> Chunk:
+    raw = batch(values(b"a", b"b"), base=base)
+    return Chunk(partition, memoryview(raw), Decoder(()), base, base + 2)
