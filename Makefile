@@ -20,7 +20,7 @@ venv: $(VENV)/dev.stamp ## make .venv with everything that development needs
 demo: $(VENV)/demo.stamp ## show the whole service on real data; ARGS="--check --json" does it without a person
 	@exec $(BIN)/python -m reviewsvc.cli demo $(ARGS)
 
-up: $(VENV)/demo.stamp ## run the service on this machine, data kept in .reviewsvc
+up: $(VENV)/demo.stamp ## run the service on this machine, data kept in ~/.local/share/reviewsvc
 	@exec $(BIN)/python -m reviewsvc.cli up $(ARGS)
 
 test: $(VENV)/dev.stamp ## run all tests but the long ones
