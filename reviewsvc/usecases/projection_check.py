@@ -82,7 +82,7 @@ class ProjectionCheck:
         for (table, log_id, seq), count in known.items():
             more = crosschecks.surplus(self._conn, table, (log_id, seq), self._sizes, count)
             if more > 0:
-                findings.note(0, f"{more} rows of {table} carry a {seq} that no entry stands behind")
+                findings.note(0, f"{more} rows of {table} have a place ({seq}) where no entry asks for them")
         for what in crosschecks.disagreements(self._conn):
             findings.note(0, what)
 

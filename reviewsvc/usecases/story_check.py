@@ -81,7 +81,8 @@ class StoryCheck:
             return "its task is missing"
         status, label, value, *where = stored
         if where[0] == place[0] and where[1] > place[1]:
-            return None
+            # Explained by the later entry, when it comes.
+            return "its task carries the answer of an entry that gives none"
         if final.status == _PENDING:
             return None if where == [None, None] else "its task still has the answer that it takes back"
         if tuple(where) != place:

@@ -66,8 +66,10 @@ class TaskCheck:
         except (ValueError, LookupError, OverflowError) as fault:
             findings.note(place.seq, f"its facts make no task: {type(fault).__name__} {fault}")
             return
-        if want is None or have[_ACTIVITY_LOG] not in self._activity_logs:
-            findings.note(place.seq, "its task belongs to no activity log, or to no queue")
+        if want is None:
+            findings.note(place.seq, "it asks for a task without naming a queue and a rule")
+        elif have[_ACTIVITY_LOG] not in self._activity_logs:
+            findings.note(place.seq, "its task differs in activity_log_id, which names no activity log")
         elif wrong := wanted_rows.differing(TASK_COLUMNS, want, have, besides=_MOVED if escalated else ()):
             findings.note(place.seq, f"its task differs in {wrong}")
 
@@ -77,5 +79,5 @@ class TaskCheck:
             return
         kept = case_rows.tasks_of(self._conn, [facts.id for _, facts in absent.values()])
         for place, facts in absent.values():
-            if facts.id not in kept:
-                findings.note(place.seq, "the task that it asks for is missing")
+            if kept.get(facts.id, (place.log_id, place.seq)) == (place.log_id, place.seq):
+                findings.note(place.seq, "the task that it asks for is missing, or has another task_id")

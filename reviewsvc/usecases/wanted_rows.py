@@ -15,7 +15,7 @@ from reviewsvc.domain.entries import Entry
 Row = tuple[Any, ...]
 
 KEY_ID_BYTES: Final = 16
-TASK_COLUMNS: Final = p.TaskRow._fields
+TASK_COLUMNS: Final = (*p.TaskRow._fields[:-2], "created_at", "due_at")
 _TIME: Final = "(extract(epoch FROM {0}) * 1000000)::bigint AS {0}"
 TASK_EXPRESSIONS: Final = (*TASK_COLUMNS[:-2], _TIME.format("created_at"), _TIME.format("due_at"))
 # `segment` cannot be compared without the key; that it is empty once the key is gone is checked apart.

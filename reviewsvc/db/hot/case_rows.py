@@ -15,11 +15,13 @@ def tasks(conn: Connected, expressions: Sequence[str], task_ids: Sequence[UUID])
     return conn.execute(query, (list(task_ids),)).fetchall()
 
 
-def tasks_of(conn: Connected, id_hashes: Sequence[str]) -> set[str]:
-    """Which of these predictions (keyed hashes in hex) have a task."""
-    asked = [bytes.fromhex(each) for each in id_hashes]
-    found = conn.execute("SELECT encode(id_hash, 'hex') FROM task WHERE id_hash = ANY(%s)", (asked,))
-    return {row[0] for row in found}
+def tasks_of(conn: Connected, id_hashes: Sequence[str]) -> dict[str, Row]:
+    """By prediction (keyed hash in hex): the place (log id, seq) of the entry that its task is from."""
+    query = (
+        "SELECT encode(id_hash, 'hex'), prediction_log_id, prediction_seq FROM task WHERE id_hash = ANY(%s)"
+    )
+    found = conn.execute(query, ([bytes.fromhex(each) for each in id_hashes],))
+    return {row[0]: row[1:] for row in found}
 
 
 def tasks_since(conn: Connected, log_id: int, seq: int) -> list[UUID]:
