@@ -1,0 +1,70 @@
+"""What the relay reads and notes: which logs leave, how far they reach, and the floor under its place."""
+
+import json
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+_LOCK: Final = 7205
+_LOGS: Final = (
+    "SELECT l.log_id, l.name, l.kind, h.size FROM log l JOIN head h USING (log_id) "
+    "WHERE l.kind IN ('labels', 'activity') ORDER BY l.log_id"
+)
+_FLOOR: Final = "SELECT seq, topic_id, end_offsets FROM relay_place WHERE log_id = %s AND topic = %s"
+_NOTE: Final = (
+    "INSERT INTO relay_place (log_id, topic, seq, topic_id, end_offsets, noted_at) "
+    "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (log_id, topic) DO UPDATE SET seq = EXCLUDED.seq, "
+    "topic_id = EXCLUDED.topic_id, end_offsets = EXCLUDED.end_offsets, noted_at = EXCLUDED.noted_at"
+)
+
+Connection = psycopg.Connection[Any]
+
+
+class RelayedLog(NamedTuple):
+    """A log that leaves: its id, name and kind, and the seq that its next entry gets."""
+
+    log_id: int
+    name: str
+    kind: str
+    size: int
+
+
+class Floor(NamedTuple):
+    """What had certainly been sent: up to which seq, to which topic, and where its partitions ended then."""
+
+    seq: int
+    topic_id: str
+    end_offsets: dict[int, int]
+
+
+def logs(connection: Connection) -> list[RelayedLog]:
+    """Return the logs that leave, by id."""
+    return [RelayedLog(*row) for row in connection.execute(_LOGS)]
+
+
+def try_lock(connection: Connection, log_id: int) -> bool:
+    """Become the one who relays a log, for as long as the connection lives; False if somebody else is."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, log_id)).fetchone()
+    return bool(row and row[0])
+
+
+def unlock(connection: Connection, log_id: int) -> None:
+    """Let somebody else relay a log."""
+    connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK, log_id))
+
+
+def floor(connection: Connection, log_id: int, topic: str) -> Floor | None:
+    """Return the floor under the place in Kafka; None if nothing was ever noted."""
+    row = connection.execute(_FLOOR, (log_id, topic)).fetchone()
+    if row is None:
+        return None
+    offsets = row[2] if isinstance(row[2], dict) else json.loads(row[2])
+    return Floor(row[0], row[1], {int(partition): offset for partition, offset in offsets.items()})
+
+
+def note(connection: Connection, log_id: int, topic: str, floor: Floor, at: datetime) -> None:
+    """Raise the floor."""
+    offsets = Jsonb({str(partition): offset for partition, offset in floor.end_offsets.items()})
+    connection.execute(_NOTE, (log_id, topic, floor.seq, floor.topic_id, offsets, at))
