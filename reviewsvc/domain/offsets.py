@@ -15,13 +15,15 @@ class Offsets:
         self._topic_id: str | None = None
         self._end = 0
 
-    def follow(self, seq: int, src: Src | None, said: f.Facts) -> None:
-        """Take up the next entry."""
+    def follow(self, seq: int, src: Src | None, said: f.Facts | None) -> None:
+        """Take up the next entry; one of an unknown kind has no facts, and need not come from Kafka."""
         match said:
             case f.Opened():
                 self._topic_id, self._end = said.topic_id, said.first_offset or 0
             case f.Gap():
                 self._topic_id, self._end = said.topic_id, said.to_offset
+            case None if src is None:
+                return
             case _:
                 self._check(seq, src)
                 if src is not None:

@@ -112,7 +112,7 @@ class ProjectionCheck:
         ref = one.entry.ref
         if ref and not 0 <= ref.seq < self._log_sizes.get(ref.log, 0):
             self._findings.note(one.seq, f"it refers to {ref.log}, seq {ref.seq}, which does not exist")
-        if self._offsets and one.facts:
+        if self._offsets:
             self._offsets.follow(one.seq, one.entry.src, one.facts)
 
     def _compare_rows(self, said: Collection[Said], seqs: range) -> None:
