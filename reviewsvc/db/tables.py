@@ -72,6 +72,9 @@ capture_alarm = _table("capture_alarm", "log_id:int* reason:text detail:json sin
 relay_place = _table(
     "relay_place", "log_id:int* topic:text* seq:big topic_id:text end_offsets:json noted_at:time"
 )
+checkpoint = _table("checkpoint", "log_id:int* size:big* root:bytes note:text at:big root_seq:big?")
+tile = _table("tile", "log_id:int* level:small* tile_index:big* data:bytes")
+signing_key = _table("signing_key", "log_id:int* seq:big* vkey:text valid_from:big valid_until:big?")
 
 document = _table(
     "document",

@@ -202,6 +202,31 @@ class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     up_to: int
 
 
+class SigningKey(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A key that signs checkpoints is good from one moment to another; the last word on a key holds.
+
+    `vkey` is its public half under the name of the origin; each log's key name is the log's own.
+    """
+
+    vkey: str
+    valid_from: int
+    valid_until: int | None = None
+
+
+class Checkpoint(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A log's signed checkpoint, and the proof that it extends that log's checkpoint before, `previous`.
+
+    The entry's ref is the last entry that it covers; hashes are hex, `note` is the signed note.
+    """
+
+    log: str
+    size: int
+    root: str
+    previous: int
+    proof: list[str]
+    note: str
+
+
 KINDS: dict[str, type[Facts]] = {
     "opened": Opened,
     "gap": Gap,
@@ -227,4 +252,6 @@ KINDS: dict[str, type[Facts]] = {
     "task_moved": TaskMoved,
     "label": Label,
     "export": Export,
+    "signing_key": SigningKey,
+    "checkpoint": Checkpoint,
 }

@@ -131,6 +131,27 @@ class ActivityRow(NamedTuple):
     object: str | None
 
 
+class CheckpointRow(NamedTuple):
+    """A row of `checkpoint`: of the log that it is about, with the seq of its entry in the root log."""
+
+    log_id: int
+    size: int
+    root: bytes
+    note: str
+    at: int
+    root_seq: int | None
+
+
+class SigningKeyRow(NamedTuple):
+    """A row of `signing_key`."""
+
+    log_id: int
+    seq: int
+    vkey: str
+    valid_from: int
+    valid_until: int | None
+
+
 def prediction_row(
     place: Place,
     said: f.Prediction,
@@ -237,6 +258,16 @@ def label_row(place: Place, said: f.Label, model_id: int) -> LabelRow:
     )
 
 
+def checkpoint_row(place: Place, said: f.Checkpoint, log_id: int) -> CheckpointRow:
+    """The row of a log's checkpoint; `log_id` is that of the log, `place` its entry's in the root log."""
+    return CheckpointRow(log_id, said.size, bytes.fromhex(said.root), said.note, place.at, place.seq)
+
+
+def signing_key_row(place: Place, said: f.SigningKey) -> SigningKeyRow:
+    """The row of what was said of a signing key."""
+    return SigningKeyRow(place.log_id, place.seq, said.vkey, said.valid_from, said.valid_until)
+
+
 def activity_row(place: Place, entry: Entry, said: f.Facts) -> ActivityRow:
     """The row of whatever people and processes did."""
     actor = f"{entry.actor.kind}:{entry.actor.id}" if entry.actor else "service"
@@ -262,6 +293,8 @@ def _object(said: f.Facts) -> str | None:
             return f"{said.document}:{said.name}:{said.version}"
         case f.Person():
             return f"person:{said.person}"
+        case f.SigningKey():
+            return f"key:{said.vkey.split('+', 2)[1]}"
         case f.Export():
             return f"{said.what}:{said.model or '*'}"
         case f.Decision() | f.Retraction():

@@ -30,11 +30,12 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
         "sha256(body) AS body",
         _TIME.format("applied_at"),
     ),
+    "signing_key": p.SigningKeyRow._fields,
 }
 BY_KIND: Final = {
     "predictions": ("prediction", "quarantine"),
     "ingest": ("prediction", "quarantine"),
-    "activity": ("activity", "decision", "document"),
+    "activity": ("activity", "decision", "document", "signing_key"),
     "labels": ("label",),
 }
 
@@ -107,6 +108,8 @@ def rows(
             digest = bytes.fromhex(facts.sha256)
             said = (facts.document, facts.name, facts.version, digest, digest)
             yield "document", (place.log_id, place.seq, *said, place.at)
+        case f.SigningKey():
+            yield "signing_key", p.signing_key_row(place, facts)
 
 
 def task(place: p.Place, facts: f.Prediction, names: Names, activity_log_id: int) -> Row | None:

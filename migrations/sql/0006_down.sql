@@ -1,0 +1,2 @@
+DROP FUNCTION leaving_size(integer);
+DROP TABLE signing_key, tile, checkpoint;
