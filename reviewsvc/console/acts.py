@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, flash
 from flask.typing import ResponseReturnValue
 
-from reviewsvc.console.cards import card, day, figures, html
+from reviewsvc.console.cards import cards, day, figures, html
 from reviewsvc.console.forms import go, text, whole
 from reviewsvc.domain.agreement import AnswerError
 from reviewsvc.domain.moments import RANDOM_BYTES, uuid7
@@ -116,8 +116,8 @@ def undo(decision_id: UUID) -> ResponseReturnValue:
     if not is_scripted():
         flash("Taken back. Answer it again." if undone.held else "Taken back. The case went to the queue.")
         return go(f"/queues/{place.queue}/desk")
-    opened = [card(found, undone.held, undone.queue)] if undone.held else []
-    return html(opened, figures(found, undone.queue))
+    in_hand = [undone.held] if undone.held else []
+    return html(cards(found, in_hand, undone.queue), figures(found, undone.queue))
 
 
 def _act(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import msgspec
 from flask import render_template
@@ -31,12 +32,12 @@ def card(found: Current, held: Held, queue: str) -> Card:
 
 
 def cards(found: Current, in_hand: Iterable[Held], queue: str) -> Iterator[Card]:
-    """Open the cases that a reviewer holds, leaving out those that were erased meanwhile."""
+    """Open the cases that a reviewer holds, leaving out those answered, given back or erased meanwhile."""
     for one in in_hand:
-        try:
-            yield card(found, one, queue)
-        except (ErasedError, TaskMissingError):
-            continue
+        with suppress(ErasedError, TaskMissingError):
+            opened = card(found, one, queue)
+            if opened.token is not None:
+                yield opened
 
 
 def html(opened: Iterable[Card], queue: QueueFigures) -> str:

@@ -1,10 +1,13 @@
 """Labels: the list of a model, and its files."""
 
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
+import msgspec
 from flask import Blueprint, Response, render_template
 
 from reviewsvc.console.lists import ROWS, asked, asked_numbers, pager
+from reviewsvc.domain.labels import LabelRecord
 from reviewsvc.usecases import label_lists, labels, task_lists
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
@@ -38,7 +41,7 @@ def show() -> str:
         models=[(name, name) for name in models],
         model=model,
         summary=ends,
-        labels=items,
+        labels=[_row(each) for each in items],
         pager=pager(_PATH, following, model=model),
         may_pull=True,
     )
@@ -54,3 +57,8 @@ def download(model: str, form: str) -> Response:
     answer = Response(labels.FORMATS[media](batches), content_type=f"{media}; charset=utf-8")
     answer.headers.set("Content-Disposition", "attachment", filename=f"labels-{model}.{form}")
     return answer
+
+
+def _row(label: LabelRecord) -> dict[str, Any]:
+    at = datetime.fromisoformat(label.labelled_at)
+    return {**msgspec.structs.asdict(label), "labelled_at": at}
