@@ -10,6 +10,7 @@ from reviewsvc.crypto.kek import Kek
 from reviewsvc.db.hot.batches import LogRows
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.heads import Head
+from reviewsvc.domain.entries import LARGEST_BODY, EntryError
 from reviewsvc.domain.event_faults import Fault, FaultCode
 from reviewsvc.usecases import intake, rules
 from reviewsvc.usecases.intake import Arrived, Builder
@@ -73,10 +74,13 @@ class Assembly:
         rules.add_versions(self._conn, ruled, needed.versions)
         self._keys.ensure(self._conn, needed.subjects, [builder.day for builder in builders])
         own = iter(self._keys.own(self._conn, needed.own_keys))
-        return [
+        rows = [
             builder.build(part, own, work.next_offset)
             for builder, part, work in zip(builders, reads, works, strict=True)
         ]
+        if any(len(body) > LARGEST_BODY for part in rows for _, _, body in part.entries):
+            raise EntryError(f"an entry would have more than {LARGEST_BODY} bytes")
+        return rows
 
     def _builder(self, work: Work, clock: int) -> Builder:
         topic, partition = work.partition.topic, work.partition.partition

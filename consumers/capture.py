@@ -4,61 +4,82 @@ import gc
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from kafka.errors import KafkaError
 
 from consumers import broker
 from consumers.assembly import Assembly
+from consumers.assigned import Parts
 from consumers.fetch import RawFetch
-from consumers.loop import Loop, Parts
-from consumers.measures import STOPPED, Measures
+from consumers.lag import HANGING_SECONDS, LOOK_SECONDS, Lag
+from consumers.loop import Loop
+from consumers.measures import Measures
 from consumers.partitions import Claims
 from consumers.reader import Reader
 from consumers.settings import KafkaSettings, from_settings
+from consumers.trouble import DATABASE, INSTALLATION, KAFKA, KAFKA_ERRORS, TOPIC, Troubles, whose
 from consumers.writer import Writer
 from reviewsvc import health, telemetry
 from reviewsvc.config import Settings
-from reviewsvc.crypto.kek import Kek, load_kek
+from reviewsvc.crypto.kek import Kek, KekError, load_kek
 from reviewsvc.db.hot import places
-from reviewsvc.db.hot.connection import Connected, connect
+from reviewsvc.db.hot.connection import Connected, RoleError, connect
 from reviewsvc.domain.moments import moment
 
 _POLL_SECONDS = 0.5
-_QUIET_SECONDS = 60.0
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 5.0)
+_SLOW_SECONDS = 5.0
 _GC_OBJECTS = 200_000
+_NEVER = moment(0).date()
 _log = telemetry.logger("capture")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long what is wrong may last until it is told, in seconds."""
+
+    unready: float = 60.0
+    silent: float = 10.0
+    look: float = LOOK_SECONDS
+    hanging: float = HANGING_SECONDS
 
 
 class Capture:
     """The process's parts and its life: start when the service is there, go on after what breaks, stop."""
 
-    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+    def __init__(self, settings: Settings, stop: threading.Event, patience: Patience | None = None) -> None:
         self._url, self._topics = settings.database_url, settings.kafka.prediction_topics
         self._kafka: KafkaSettings = from_settings(settings.kafka)
         self._kek: Kek = load_kek(Path(settings.kek_file))
         self._stop = stop
+        self._patience = patience or Patience()
         self._loop: Loop | None = None
-        self._fetch: RawFetch | None = None
-        self._troubled_since: float | None = None
-        self._months_of = moment(0).date()
+        self._troubles = Troubles()
+        self._broken, self._attempts = False, 0
+        self._turned_at = time.monotonic()
+        self._months_of = _NEVER
 
     def reasons(self) -> Sequence[str]:
         """Why it is not ready: asked by the health server, from its thread."""
-        if self._loop is None or self._fetch is None:
-            return ["starting"]
-        found = [f"{p.topic}/{p.partition}: {fault.reason}" for p, fault in list(self._loop.stopped.items())]
-        now = time.monotonic()
-        if now - self._fetch.answered_at > _QUIET_SECONDS:
-            found.append(f"no broker has answered for {now - self._fetch.answered_at:.0f} s")
-        if self._troubled_since is not None and now - self._troubled_since > _QUIET_SECONDS:
-            found.append(f"the database has been away for {now - self._troubled_since:.0f} s")
-        return found
+        if self._loop is None:
+            return ["starting", *self._troubles.reasons(0)]
+        assigned, found = self._loop.assigned, []
+        for partition, fault in list(assigned.alarms.items()):
+            found.append(f"{partition.topic}/{partition.partition}: {fault.reason}")
+        for partition, wait in list(assigned.waiting.items()):
+            if wait.reason is not None:
+                found.append(f"{partition.topic}/{partition.partition}: {wait.reason}")
+        stuck = time.monotonic() - self._turned_at
+        if stuck > self._patience.unready:
+            found.append(f"it has waited for one call for {stuck:.0f} s")
+        return [*found, *self._troubles.reasons(self._patience.unready)]
 
     def run(self) -> None:
         """Capture until told to stop; the batch on its way is finished first."""
@@ -69,46 +90,104 @@ class Capture:
         gc.freeze()
         gc.set_threshold(_GC_OBJECTS, 50, 100)
         while not self._stop.is_set():
+            self._turned_at = time.monotonic()
             self._turn(loop)
         loop.close()
 
     def _turn(self, loop: Loop) -> None:
         try:
+            if self._broken:
+                self._mend(loop)
             self._ensure_months(loop.conn)
             loop.step(_POLL_SECONDS)
-        except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
-            self._reconnect(loop, fault)
-        except KafkaError as fault:
-            _log.warning("kafka is away", reason=str(fault))
+        except psycopg.Error as fault:
+            self._hold(loop, DATABASE, fault)
+        except KAFKA_ERRORS as fault:
+            self._hold(loop, whose(fault), fault)
+        else:
+            self._judge(loop)
+        loop.tell()
+
+    def _hold(self, loop: Loop, what: str, fault: BaseException) -> None:
+        """Back off without end: nothing is lost meanwhile, since Kafka keeps what is not yet durable."""
+        self._troubles.met(what, fault)
+        self._broken, self._months_of = True, _NEVER
+        with suppress(*KAFKA_ERRORS):
+            loop.rest()
+        self._stop.wait(_BACKOFF_SECONDS[min(self._attempts, len(_BACKOFF_SECONDS) - 1)])
+        self._attempts += 1
+
+    def _mend(self, loop: Loop) -> None:
+        """Go back to what is durable; after a fault of the database on new connections."""
+        if self._troubles.last(DATABASE) is None:
             loop.rewind()
-            self._stop.wait(1.0)
-        STOPPED.set(len(loop.stopped))
+        else:
+            with ExitStack() as unless_whole:
+                conn, writer = self._connect("capture", unless_whole), self._connect("writer", unless_whole)
+                unless_whole.pop_all()
+            loop.recover(conn, Writer(writer))
+        self._broken = False
+
+    def _judge(self, loop: Loop) -> None:
+        """A turn passed: the database is well once a batch is durable, Kafka once a broker answers."""
+        failed = self._troubles.last(DATABASE)
+        if failed is None or loop.is_idle or loop.wrote_at > failed:
+            self._troubles.over(DATABASE)
+            self._attempts = 0
+        self._troubles.over(TOPIC)
+        now = time.monotonic()
+        if now - self._turned_at > _SLOW_SECONDS:
+            return  # it waited for something else, and asked no broker meanwhile
+        if now - loop.heard_at > self._patience.silent:
+            self._troubles.met(KAFKA, "no broker answers")
+        elif loop.heard_at > (self._troubles.last(KAFKA) or 0):
+            self._troubles.over(KAFKA)
 
     def _started(self) -> Loop | None:
         """Wait for the database and the brokers; None if told to stop before they came."""
         while not self._stop.is_set():
             try:
-                return self._make()
-            except (psycopg.OperationalError, KafkaError, LookupError) as fault:
-                _log.warning("waiting to start", reason=str(fault).strip())
-                self._stop.wait(1.0)
+                loop = self._make()
+            except psycopg.OperationalError as fault:
+                self._troubles.met(DATABASE, fault)
+            except KAFKA_ERRORS as fault:
+                self._troubles.met(whose(fault), fault)
+            except LookupError as fault:
+                self._troubles.met(INSTALLATION, fault)
+            else:
+                for what in (DATABASE, KAFKA, TOPIC, INSTALLATION):
+                    self._troubles.over(what)
+                return loop
+            self._stop.wait(1.0)
         return None
 
     def _make(self) -> Loop:
-        conn = connect(self._url, "capture")
-        assembly = Assembly(conn, self._kek)
-        admin = broker.admin(self._kafka, client_id="reviewsvc-capture-admin")
-        for topic in self._topics:
-            broker.refuse_compacted(admin, topic)
-        reader = Reader(self._kafka, client_id="reviewsvc-capture-reader")
-        self._fetch = RawFetch(
-            broker.consumer(self._kafka, client_id="reviewsvc-capture", group_id=self._kafka.group_id)
-        )
-        self._fetch.subscribe(self._topics)
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        claims = Claims(assembly.rules.origin, owner, self._kek, admin=admin, reader=reader)
-        writer = Writer(connect(self._url, "capture"))
-        return Loop(Parts(self._fetch, claims, assembly, writer, conn, Measures()))
+        with ExitStack() as unless_whole:
+            conn, writer = self._connect("capture", unless_whole), self._connect("writer", unless_whole)
+            assembly = Assembly(conn, self._kek)
+            admin = broker.admin(self._kafka, client_id="reviewsvc-capture-admin")
+            unless_whole.callback(admin.close)
+            reader = Reader(self._kafka, client_id="reviewsvc-capture-reader")
+            unless_whole.callback(reader.close)
+            owner = f"{socket.gethostname()}:{os.getpid()}"
+            claims = Claims(assembly.rules.origin, owner, self._kek, admin=admin, reader=reader)
+            for topic in self._topics:
+                claims.usable_topic_id(topic)
+            fetch = RawFetch(
+                broker.consumer(self._kafka, client_id="reviewsvc-capture", group_id=self._kafka.group_id)
+            )
+            fetch.subscribe(self._topics)
+            unless_whole.pop_all()
+        lag = Lag(admin, look_seconds=self._patience.look, hanging_seconds=self._patience.hanging)
+        return Loop(Parts(fetch, claims, assembly, Writer(writer), conn, Measures()), lag)
+
+    def _connect(self, name: str, unless_whole: ExitStack) -> Connected:
+        """Connect, and say in the server's list of connections which process it serves."""
+        conn = connect(self._url, "capture", application_name=f"reviewsvc-{name}-{os.getpid()}")
+        unless_whole.callback(conn.close)
+        # A process frozen between two statements must not hold its locks for ever.
+        conn.execute("SET idle_in_transaction_session_timeout = '30s'")
+        return conn
 
     def _ensure_months(self, conn: Connected) -> None:
         today = moment(time.time_ns() // 1000).date()
@@ -116,29 +195,17 @@ class Capture:
             places.ensure_months(conn, today)
             self._months_of = today
 
-    def _reconnect(self, loop: Loop, fault: BaseException) -> None:
-        """Back off without end: nothing is lost meanwhile, since Kafka keeps what is not yet durable."""
-        self._troubled_since = time.monotonic()
-        _log.error("the database is away", reason=str(fault).strip())
-        attempt = 0
-        while not self._stop.is_set():
-            loop.rest()
-            self._stop.wait(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)])
-            attempt += 1
-            try:
-                loop.recover(connect(self._url, "capture"), Writer(connect(self._url, "capture")))
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                continue
-            _log.info("the database is back", seconds=round(time.monotonic() - self._troubled_since, 1))
-            self._troubled_since = None
-            return
-
 
 def main(settings: Settings) -> None:
     """Run the process until SIGTERM or SIGINT, serving its health beside it."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    capture = Capture(settings, stop)
-    with health.served(health.Health(ready=capture.reasons), host=settings.bind, port=settings.health_port):
-        capture.run()
+    try:
+        capture = Capture(settings, stop)
+        with health.served(
+            health.Health(ready=capture.reasons), host=settings.bind, port=settings.health_port
+        ):
+            capture.run()
+    except (RoleError, KekError, health.PortTakenError) as fault:
+        sys.exit(str(fault))

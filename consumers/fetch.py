@@ -29,12 +29,19 @@ class Part(NamedTuple):
     next_offset: int
 
 
+class Stopped(NamedTuple):
+    """Why a poll stopped a partition; `lost` if the broker does not have what was due, else it may mend."""
+
+    reason: str
+    lost: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Polled:
     """The parts of one poll, and the partitions that it stopped, each with the reason."""
 
     parts: list[Part] = field(default_factory=list)
-    stopped: dict[TopicPartition, str] = field(default_factory=dict)
+    stopped: dict[TopicPartition, Stopped] = field(default_factory=dict)
 
 
 class RawFetch:
@@ -165,7 +172,7 @@ class RawFetch:
     def _stop_all(self, where: dict[TopicPartition, Any], reason: str, polled: Polled) -> list[Chunk]:
         for partition, offset in where.items():
             self.stop(partition)
-            polled.stopped[partition] = reason.format(getattr(offset, "offset", offset))
+            polled.stopped[partition] = Stopped(reason.format(getattr(offset, "offset", offset)), lost=True)
         return []
 
     def _add(self, chunk: Chunk, polled: Polled) -> None:
@@ -177,9 +184,8 @@ class RawFetch:
         if batches and isinstance(fault := batches[-1], Fault) and not fault.crc_ok:
             next_offset = batches[-2].last_offset + 1 if len(batches) > 1 else chunk.from_offset
             self.stop(partition)
-            polled.stopped[partition] = (
-                f"the batch at offset {fault.base_offset} cannot be read: {fault.reason}"
-            )
+            reason = f"the batch at offset {fault.base_offset} cannot be read: {fault.reason}"
+            polled.stopped[partition] = Stopped(reason, lost=False)
         # Answers that were on their way together come in turns, and continuity is judged once a partition.
         for place, before in enumerate(polled.parts):
             if before.partition == partition:

@@ -18,6 +18,10 @@ class RereadError(Exception):
     """A record could not be read again in time; the text says which."""
 
 
+class DamagedError(Exception):
+    """What lies at an offset now cannot be read; the text says why."""
+
+
 class Reread(NamedTuple):
     """What lies at an offset now: its record, if it is one, and whether the broker still has it."""
 
@@ -37,7 +41,11 @@ class Reader:
         )
 
     def record_at(self, partition: TopicPartition, offset: int, timeout_seconds: float) -> Reread:
-        """Read what the broker has at this offset; raises RereadError if it does not answer in time."""
+        """Read what the broker has at this offset.
+
+        A batch whose records cannot be decoded is given as one record, its bytes the value. RereadError if
+        the broker does not answer in time, DamagedError if what it answers fails its checksum.
+        """
         self._fetch.assign([partition])
         self._fetch.start(partition, offset)
         deadline = time.monotonic() + timeout_seconds
@@ -62,8 +70,10 @@ def _found(polled: Polled, partition: TopicPartition, offset: int) -> Reread | N
     if isinstance(covering, Batch):
         record = next((each for each in covering.records if each[0] == offset), None)
         return Reread(record, covering.leader_epoch, still_there=True)
+    if isinstance(covering, Fault) and covering.crc_ok:
+        return Reread((offset, 0, None, covering.raw, ()), covering.leader_epoch, still_there=True)
     if isinstance(covering, Fault):
-        raise RereadError(f"The batch at offset {offset} of {partition.topic} is damaged: {covering.reason}")
+        raise DamagedError(f"the batch at offset {offset} of {partition.topic} is damaged: {covering.reason}")
     if batches or partition in polled.stopped:
         return Reread(None, -1, still_there=False)
     return None

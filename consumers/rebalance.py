@@ -23,11 +23,12 @@ class Marks(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python sh
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Keep the new partitions from being fetched until the main thread has claimed their heads."""
         partitions = frozenset(assigned)
+        # Noted first: should anything below raise, the partition is assigned all the same.
+        self._seen.append((True, partitions))
         for partition in partitions:
             self._consumer.pause(partition)
             # Any position will do: without one the client would ask Kafka for the group's, which is not ours.
             self._consumer.seek(partition, 0)
-        self._seen.append((True, partitions))
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         self._seen.append((False, frozenset(revoked)))

@@ -47,8 +47,11 @@ class PayloadKeys:
             self._take(keys.of_subjects(conn, missing))
             missing = [subject for subject in missing if subject not in self._subjects]
         lacking = [day for day in days if day not in self._days]
-        if missing or lacking:
+        # A key that an erasure destroys between making and reading it is made once more.
+        while missing or lacking:
             self._make(conn, missing, lacking)
+            missing = [subject for subject in missing if subject not in self._subjects]
+            lacking = [day for day in lacking if day not in self._days]
 
     def subject(self, subject: bytes) -> PayloadKey:
         """A subject's key, which `ensure` has brought."""

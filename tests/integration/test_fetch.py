@@ -8,7 +8,7 @@ from kafka.record import MemoryRecords
 
 from consumers import broker
 from consumers.decoder import Batch, Decoder, Fault
-from consumers.fetch import Polled, RawFetch
+from consumers.fetch import Polled, RawFetch, Stopped
 from consumers.settings import KafkaSettings
 from consumers.undecoded import Chunk
 from tests.unit.batches import batch, values
@@ -187,7 +187,7 @@ def test_an_offset_that_the_broker_does_not_have_stops_the_partition_once(
         fetch, lambda polled: any(each.stopped for each in polled) and any(each.parts for each in polled)
     )
     stopped = [each.stopped for each in polled if each.stopped]
-    assert stopped == [{partition: "the broker does not have offset 40"}]
+    assert stopped == [{partition: Stopped("the broker does not have offset 40", lost=True)}]
     assert [part.partition for each in polled for part in each.parts] == [other]
     assert fetch.poll(10, 0.3) == Polled()
     assert fetch.start(partition, 0)
@@ -290,7 +290,9 @@ def test_a_batch_damaged_on_its_way_stops_the_partition_before_it_and_a_new_star
     assert isinstance(fault, Fault)
     assert (fault.base_offset, fault.crc_ok, part.next_offset) == (1, False, 1)
     assert b"HIT" in fault.raw
-    assert "offset 1 cannot be read" in polled[-1].stopped[partition]
+    stopped = polled[-1].stopped[partition]
+    assert "offset 1 cannot be read" in stopped.reason
+    assert not stopped.lost
     assert fetch.poll(10, 0.3) == Polled()
     assert fetch.start(partition, part.next_offset)
     assert [record[3] for each in batches(read_to(fetch, 3)) for record in each.records] == [b"hit", b"later"]

@@ -22,7 +22,8 @@ class RoleError(RuntimeError):
 
 def connect(url: str, group: str, **options: Any) -> Connected:  # noqa: ANN401 - passed to psycopg as they are
     """Connect, refuse an owner or superuser, and take the group's role (`capture`, `worker`, …)."""
-    conn = psycopg.connect(url, autocommit=True, application_name=f"reviewsvc-{group}", **_PATIENCE | options)
+    named = {"application_name": f"reviewsvc-{group}"}
+    conn = psycopg.connect(url, autocommit=True, **_PATIENCE | named | options)
     try:
         become(conn, group)
     except BaseException:

@@ -85,47 +85,60 @@ def open_log(conn: Connected, origin: str, opening: Opening, clock: int) -> None
         conn.execute("INSERT INTO entry (log_id, seq, body) VALUES (%s, 0, %s)", (log_id, body))
 
 
-def claim(
-    conn: Connected, log_ids: Iterable[int], owner: str, *, patience_ms: int = 5_000
-) -> dict[int, Head]:
-    """Become the writer of these logs: whoever wrote them before is fenced by the new epoch.
+def claim(conn: Connected, log_id: int, owner: str, *, patience_ms: int = 5_000) -> Head:
+    """Become the writer of a log: whoever wrote it before is fenced by the new epoch.
 
-    A holder whose connection hangs in the middle of a COPY is ended after `patience_ms`; no time-out of the
-    server does that while it waits for its client.
+    A holder that hangs in its transaction is ended after `patience_ms`: no time-out of the server does that
+    while it waits for its client in the middle of a COPY. HeadError if the log is frozen.
     """
-    heads = {}
-    for log_id in sorted(log_ids):
-        try:
-            heads[log_id] = _claim_one(conn, log_id, owner, patience_ms)
-        except errors.LockNotAvailable:
-            _end_holder(conn, log_id)
-            heads[log_id] = _claim_one(conn, log_id, owner, patience_ms)
-    return heads
-
-
-def _claim_one(conn: Connected, log_id: int, owner: str, patience_ms: int) -> Head:
-    with conn.transaction(), conn.cursor(row_factory=class_row(Head)) as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = {patience_ms:d}")
-        cursor.execute(
-            "UPDATE head h SET epoch = h.epoch + 1, owner = %s, owner_pid = pg_backend_pid(), "
-            "owner_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) "
-            f"FROM log l WHERE l.log_id = h.log_id AND h.log_id = %s AND NOT h.frozen RETURNING {_COLUMNS}",
-            (owner, log_id),
-        )
-        head = cursor.fetchone()
+    head = _patiently(conn, _Claim(log_id, owner, None), patience_ms)
     if head is None:
         raise HeadError(f"log {log_id} is frozen: it was restored; run `reviewsvc restore adopt`")
     return head
 
 
+def reclaim(conn: Connected, head: Head, owner: str, *, patience_ms: int = 5_000) -> Head | None:
+    """Claim again a log that is still ours, as `claim` does; None if another has claimed it since."""
+    return _patiently(conn, _Claim(head.log_id, owner, head.epoch), patience_ms)
+
+
+class _Claim(NamedTuple):
+    log_id: int
+    owner: str
+    epoch: int | None
+
+
+def _patiently(conn: Connected, claim: _Claim, patience_ms: int) -> Head | None:
+    try:
+        return _claim_once(conn, claim, patience_ms)
+    except errors.LockNotAvailable:
+        _end_holder(conn, claim.log_id)
+        return _claim_once(conn, claim, patience_ms)
+
+
+def _claim_once(conn: Connected, claim: _Claim, patience_ms: int) -> Head | None:
+    with conn.transaction(), conn.cursor(row_factory=class_row(Head)) as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {patience_ms:d}")
+        cursor.execute(
+            "UPDATE head h SET epoch = h.epoch + 1, owner = %(owner)s, owner_pid = pg_backend_pid(), "
+            "owner_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) "
+            "FROM log l WHERE l.log_id = h.log_id AND h.log_id = %(log_id)s AND NOT h.frozen "
+            f"AND h.epoch = coalesce(%(epoch)s, h.epoch) RETURNING {_COLUMNS}",
+            claim._asdict(),
+        )
+        return cursor.fetchone()
+
+
 def _end_holder(conn: Connected, log_id: int) -> None:
+    """End the backend whose transaction holds a head's row: the row's xmax names that transaction."""
     # Only a backend of the same log-in may be ended, so the group's role is laid aside for one statement.
     with conn.transaction():
         role = conn.execute("SELECT current_user").fetchone()
         conn.execute("RESET ROLE")
         conn.execute(
-            "SELECT pg_terminate_backend(a.pid, 2000) FROM head h JOIN pg_stat_activity a "
-            "ON a.pid = h.owner_pid AND a.backend_start = h.owner_start WHERE h.log_id = %s",
+            "SELECT pg_terminate_backend(l.pid, 2000) FROM head h JOIN pg_locks l "
+            "ON l.locktype = 'transactionid' AND l.transactionid = h.xmax AND l.mode = 'ExclusiveLock' "
+            "AND l.granted WHERE h.log_id = %s",
             (log_id,),
         )
         if role is not None:

@@ -25,11 +25,12 @@ class Alarm(NamedTuple):
 
 
 def raise_alarm(conn: Connected, log_id: int, reason: str, detail: dict[str, Any]) -> None:
-    """Note why a partition stopped; an alarm that stands already keeps its time and its consent."""
+    """Note why a partition stopped; an alarm that says the same already keeps its time and its consent."""
     conn.execute(
-        "INSERT INTO capture_alarm (log_id, reason, detail, since) VALUES (%s, %s, %s, now()) "
+        "INSERT INTO capture_alarm AS a (log_id, reason, detail, since) VALUES (%s, %s, %s, now()) "
         "ON CONFLICT (log_id) DO UPDATE SET reason = EXCLUDED.reason, detail = EXCLUDED.detail, "
-        "consent = CASE WHEN capture_alarm.detail = EXCLUDED.detail THEN capture_alarm.consent END",
+        "since = EXCLUDED.since, consent = NULL "
+        "WHERE (a.reason, a.detail) IS DISTINCT FROM (EXCLUDED.reason, EXCLUDED.detail)",
         (log_id, reason, Jsonb(detail)),
     )
 
@@ -40,6 +41,15 @@ def alarm(conn: Connected, log_id: int) -> Alarm | None:
         "SELECT reason, detail, consent FROM capture_alarm WHERE log_id = %s", (log_id,)
     ).fetchone()
     return Alarm(*row) if row else None
+
+
+def refuse_consent(conn: Connected, log_id: int, why: str) -> None:
+    """Note why a consent was not followed, beside it; another takes its place."""
+    conn.execute(
+        "UPDATE capture_alarm SET consent = consent || jsonb_build_object('refused', %s::text) "
+        "WHERE log_id = %s",
+        (why, log_id),
+    )
 
 
 def end_alarm(conn: Connected, log_id: int) -> None:
