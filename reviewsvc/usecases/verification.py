@@ -80,10 +80,14 @@ def _verify_log(
 
 
 def _chunks(conn: Connected, head: scan.LogHead) -> Iterator[Chunk]:
-    begin = SMALLEST_SEQ
-    while chunk := list(scan.entries(conn, head.log_id, range(begin, head.size), CHUNK)):
-        yield chunk
-        begin = chunk[-1][0] + 1
+    begin = scan.next_seq(conn, head.log_id, SMALLEST_SEQ)
+    while begin is not None and begin < head.size:
+        behind = min(begin + CHUNK, head.size)
+        if chunk := list(scan.entries(conn, head.log_id, range(begin, behind))):
+            yield chunk
+            begin = behind
+        else:
+            begin = scan.next_seq(conn, head.log_id, behind)
 
 
 def _end(conn: Connected, head: scan.LogHead, chain: Chain, found: Findings) -> None:
