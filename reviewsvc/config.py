@@ -120,6 +120,8 @@ class Settings:
     origin: str = _setting("REVIEWSVC_ORIGIN", "reviewsvc.local", _origin)
     kek_file: str = _setting("REVIEWSVC_KEK_FILE", "")
     signing_key_file: str = _setting("REVIEWSVC_SIGNING_KEY_FILE", "")
+    signer_state_file: str = _setting("REVIEWSVC_SIGNER_STATE_FILE", "")
+    signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))
@@ -127,6 +129,7 @@ class Settings:
     port: int = _setting("REVIEWSVC_PORT", 8080, _whole(0, 65535))
     health_port: int = _setting("REVIEWSVC_HEALTH_PORT", 0, _whole(0, 65535))
     public_url: str = _setting("REVIEWSVC_PUBLIC_URL", "http://127.0.0.1:8080", _web_address)
+    logs_open: bool = _setting("REVIEWSVC_LOGS_OPEN", False)  # noqa: FBT003 - a default
     trusted_proxies: tuple[Network, ...] = _setting("REVIEWSVC_TRUSTED_PROXIES", (), kind="networks")
     web_workers: int = _setting("REVIEWSVC_WEB_WORKERS", 2, _whole(1, 64))
     web_threads: int = _setting("REVIEWSVC_WEB_THREADS", 16, _whole(1, 256))

@@ -31,11 +31,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 @contextmanager
-def opened(user: str | None = None) -> Iterator[House]:
+def opened(user: str | None = None, *, role: str = "web") -> Iterator[House]:
     """Open the installation that the settings name, and act as `cli:<user>` until the block ends."""
     settings = config.load("DATABASE_URL", "REVIEWSVC_KEK_FILE")
     keyring = Keyring(load_kek(Path(settings.kek_file)))
-    sessions = Sessions(settings.database_url, "web", size=1)
+    sessions = Sessions(settings.database_url, role, size=1)
     at = datetime.now(UTC)
     try:
         open_installation(sessions, keyring, settings.origin, at, activity_logs=settings.activity_shards)

@@ -1,4 +1,4 @@
-"""C2SP signed notes with Ed25519: keys as text, signing, cosigning, and strict reading."""
+"""C2SP signed notes: keys as text, signing, cosigning, and strict reading."""
 
 import re
 from base64 import b64decode, b64encode
@@ -6,15 +6,27 @@ from binascii import Error as Base64Error
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, NamedTuple
+from struct import pack
+from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from reviewsvc.crypto.algorithms import (
+    COSIGNATURE,
+    ED25519,
+    KEY_BYTES,
+    MLDSA44,
+    SEED_BYTES,
+    TIMED,
+    public_key,
+)
+from reviewsvc.crypto.algorithms import holds as signature_holds
+from reviewsvc.crypto.algorithms import sign as sign_bytes
+from reviewsvc.domain.checkpoint import CheckpointError, parse_checkpoint
 
-ED25519: Final = 0x01
-COSIGNATURE: Final = 0x04
-_KEY_BYTES, _ID_BYTES, _TIME_BYTES = 32, 4, 8
+__all__ = ["COSIGNATURE", "ED25519", "MLDSA44"]
+
+_ID_BYTES, _TIME_BYTES = 4, 8
 _MOST_SIGNATURES = 100
+_LONGEST_NAME = 255
 _DASH = "\u2014 "
 _PRIVATE = "PRIVATE+KEY+"
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -42,7 +54,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A public key: its name, whether it signs or cosigns, and its 32 bytes."""
+    """A public key: its name, its kind (what it signs, and how), and its bytes."""
 
     name: str
     kind: int
@@ -60,23 +72,19 @@ class Verifier:
     def verify(self, text: str, signature: bytes) -> Verified:
         """Check a signature over a note's text; raises NoteError."""
         time = None
-        message = text.encode()
-        if self.kind == COSIGNATURE:
+        if self.kind in TIMED:
             time = int.from_bytes(signature[:_TIME_BYTES])
-            message = _cosigned(text, time)
             signature = signature[_TIME_BYTES:]
-        try:
-            if time is not None and not 0 < time <= _LATEST_TIME:
-                raise NoteError(f"the cosignature of {self.name} has the time {time}")
-            Ed25519PublicKey.from_public_bytes(self.key).verify(signature, message)
-        except InvalidSignature as error:
-            raise NoteError(f"the signature of {self.name}+{self.key_id.hex()} does not hold") from error
+            if not 0 < time <= _LATEST_TIME:
+                raise NoteError(f"the signature of {self.name} has the time {time}")
+        if not signature_holds(self.kind, self.key, signature, _message(self, text, time)):
+            raise NoteError(f"the signature of {self.name}+{self.key_id.hex()} does not hold")
         return Verified(self.name, self.key_id, time)
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key: its name, whether it signs or cosigns, and its seed of 32 bytes."""
+    """A private key: its name, its kind (what it signs, and how), and its seed of 32 bytes."""
 
     name: str
     kind: int
@@ -87,8 +95,7 @@ class Signer:
 
     def verifier(self) -> Verifier:
         """The public half."""
-        key = Ed25519PrivateKey.from_private_bytes(self.seed).public_key()
-        return Verifier(self.name, self.kind, key.public_bytes_raw())
+        return Verifier(self.name, self.kind, public_key(self.kind, self.seed))
 
     def text(self) -> str:
         """The key as it is kept in a file of its owner's alone."""
@@ -96,19 +103,20 @@ class Signer:
         return f"{_PRIVATE}{self.name}+{self.verifier().key_id.hex()}+{secret}"
 
     def line(self, text: str, time: int | None = None) -> str:
-        """Sign a note's text: the signature's line. A cosigner says when, in Unix seconds."""
-        if (time is None) != (self.kind == ED25519):
+        """Sign a note's text: the signature's line. Kinds that are timed say when, in Unix seconds."""
+        if (time is None) == (self.kind in TIMED):
             raise NoteError("a cosignature has a time, and a signature has none")
-        message, stamp = text.encode(), b""
-        if time is not None:
-            message, stamp = _cosigned(text, time), time.to_bytes(_TIME_BYTES)
-        signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
-        return f"{_DASH}{self.name} {b64encode(self.verifier().key_id + stamp + signature).decode()}\n"
+        verifier = self.verifier()
+        stamp = b"" if time is None else time.to_bytes(_TIME_BYTES)
+        signature = sign_bytes(self.kind, self.seed, _message(verifier, text, time))
+        return f"{_DASH}{self.name} {b64encode(verifier.key_id + stamp + signature).decode()}\n"
 
 
 def parse_verifier(text: str) -> Verifier:
     """Read a public key's text strictly; raises NoteError."""
     name, key_id, kind, key = _parse_key(text)
+    if len(key) != KEY_BYTES[kind]:
+        raise NoteError(f"the key of {name} has {len(key)} bytes, not {KEY_BYTES[kind]}")
     found = Verifier(name, kind, key)
     if found.key_id != key_id:
         raise NoteError(f"the key {name}+{key_id.hex()} should have the id {found.key_id.hex()}")
@@ -120,6 +128,8 @@ def parse_signer(text: str) -> Signer:
     if not text.startswith(_PRIVATE):
         raise NoteError(f"a signing key begins with {_PRIVATE}")
     name, key_id, kind, seed = _parse_key(text.removeprefix(_PRIVATE))
+    if len(seed) != SEED_BYTES:
+        raise NoteError(f"the signing key of {name} has {len(seed)} bytes, not {SEED_BYTES}")
     found = Signer(name, kind, seed)
     if found.verifier().key_id != key_id:
         raise NoteError(f"the signing key of {name} does not have the id that it says")
@@ -194,8 +204,10 @@ def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
     if len(parts) != 3 or not _is_name(parts[0]) or not re.fullmatch("[0-9a-f]{8}", parts[1]):  # noqa: PLR2004 - name, id, key
         raise NoteError("a key is NAME+ID+BASE64, its id eight lower-case hex digits")
     data = _base64(parts[2])
-    if len(data) != 1 + _KEY_BYTES or data[0] not in {ED25519, COSIGNATURE}:
-        raise NoteError(f"the key of {parts[0]} is neither Ed25519 (01) nor a cosignature's (04)")
+    if not data or data[0] not in KEY_BYTES:
+        raise NoteError(
+            f"the key of {parts[0]} is neither Ed25519 (01), a cosignature's (04) nor ML-DSA-44 (06)"
+        )
     return parts[0], bytes.fromhex(parts[1]), data[0], data[1:]
 
 
@@ -213,6 +225,26 @@ def _base64(text: str) -> bytes:
     return data
 
 
-def _cosigned(text: str, time: int) -> bytes:
-    """What a witness signs: tlog-cosignature, cosignature/v1."""
-    return f"cosignature/v1\ntime {time}\n{text}".encode()
+def _message(key: Verifier, text: str, time: int | None) -> bytes:
+    """What is signed: the text (signed-note), or what tlog-cosignature makes of it and the time."""
+    if time is None:
+        return text.encode()
+    if key.kind == COSIGNATURE:
+        return f"cosignature/v1\ntime {time}\n{text}".encode()
+    try:
+        origin, size, root = parse_checkpoint(text)
+    except CheckpointError as error:
+        raise NoteError(f"ML-DSA-44 signs checkpoints alone: {error}") from error
+    named, log = key.name.encode(), origin.encode()
+    if max(len(named), len(log)) > _LONGEST_NAME:
+        raise NoteError(f"ML-DSA-44 signs for names of at most {_LONGEST_NAME} bytes")
+    return b"".join(
+        [
+            b"subtree/v1\n\0",
+            pack(">B", len(named)) + named,
+            pack(">Q", time),
+            pack(">B", len(log)) + log,
+            pack(">QQ", 0, size),
+            root,
+        ]
+    )

@@ -1,0 +1,76 @@
+"""The signer's memory: the largest tree that it signed of each log, in a file outside the database."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from reviewsvc.crypto import owned_files
+from reviewsvc.domain.signing import SigningError, Tip
+
+_HEADER: Final = "reviewsvc signer state 1"
+_LINE: Final = re.compile(r"(0|[1-9][0-9]{0,18}) ([0-9a-f]{64}) ([!-~]+)")
+
+
+class SignerState:
+    """Reads and writes the file; whoever holds its lock is the only one who does, of all processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] = (0, 0)
+        self._tips: dict[str, Tip] = {}
+
+    def begin(self) -> None:
+        """Make the file of a signer that has signed nothing yet; an existing one is kept."""
+        owned_files.create(self._path, _encode({}))
+
+    @contextmanager
+    def locked(self) -> Iterator[dict[str, Tip]]:
+        """Give the tips by origin, while no other signer on this file can read or write them.
+
+        Raises SigningError if the file is missing or damaged: what was signed is then not known.
+        """
+        # A lock file of its own, since the state's own file is replaced at each write.
+        lock = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield dict(self._read())
+        finally:
+            os.close(lock)
+
+    def write(self, tips: dict[str, Tip]) -> None:
+        """Keep the tips; on return they are on the disk. Only for the holder of the lock."""
+        owned_files.replace(self._path, _encode(tips))
+
+    def _read(self) -> dict[str, Tip]:
+        try:
+            found = self._path.stat()
+            seen = (found.st_ino, found.st_mtime_ns)
+            if seen != self._seen:
+                self._tips, self._seen = _decode(self._path.read_text("ascii")), seen
+        except FileNotFoundError as fault:
+            raise SigningError(
+                f"the signer's state {self._path} is missing, so that what was signed is not known: put it "
+                "back; only for a signer that never signed, `reviewsvc keys make --new-state`"
+            ) from fault
+        except (OSError, ValueError) as fault:
+            raise SigningError(f"the signer's state {self._path} cannot be read: {fault}") from fault
+        return self._tips
+
+
+def _encode(tips: dict[str, Tip]) -> bytes:
+    lines = [_HEADER, *(f"{tip.size} {tip.root} {tip.origin}" for tip in tips.values())]
+    return ("\n".join(lines) + f"\nend {len(tips)}\n").encode()
+
+
+def _decode(text: str) -> dict[str, Tip]:
+    header, *lines, end, last = text.split("\n")
+    matches = [_LINE.fullmatch(line) for line in lines]
+    found = [Tip(each[3], int(each[1]), each[2]) for each in matches if each]
+    tips = {tip.origin: tip for tip in found}
+    if header != _HEADER or last or end != f"end {len(lines)}" or len(tips) != len(lines):
+        raise ValueError("it is damaged: put back the copy of a backup, or verify the logs and begin anew")
+    return tips

@@ -1,0 +1,119 @@
+"""What was signed, as the sealer, the verifier and whoever serves the logs read it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reviewsvc.db.hot.connection import Connected
+from reviewsvc.domain.projections import CheckpointRow, SigningKeyRow
+
+
+class Growth(NamedTuple):
+    """A log that takes entries: how many it has, and how many of them are signed."""
+
+    log_id: int
+    name: str
+    kind: str
+    size: int
+    sealed: int
+
+
+class SealedLog(NamedTuple):
+    """A log with its largest signed checkpoint."""
+
+    log_id: int
+    name: str
+    kind: str
+    size: int
+    root: bytes
+    note: str
+
+
+class StoredTile(NamedTuple):
+    """A full tile: its place, and its 256 hashes, one behind the other."""
+
+    log_id: int
+    level: int
+    tile_index: int
+    data: bytes
+
+
+_GROWN = """
+SELECT * FROM (
+    SELECT l.log_id, l.name, l.kind, h.size,
+        coalesce((SELECT max(c.size) FROM checkpoint c WHERE c.log_id = l.log_id), 0) AS sealed
+    FROM log l JOIN head h USING (log_id) WHERE NOT h.frozen
+) logs WHERE size > sealed ORDER BY log_id
+"""
+_SEALED = """
+SELECT l.log_id, l.name, l.kind, c.size, c.root, c.note FROM log l
+CROSS JOIN LATERAL (
+    SELECT size, root, note FROM checkpoint WHERE log_id = l.log_id ORDER BY size DESC LIMIT 1
+) c
+"""
+_ROWS = "SELECT log_id, size, root, note, at, root_seq FROM checkpoint"
+_KEYS = "SELECT log_id, seq, vkey, valid_from, valid_until FROM signing_key ORDER BY log_id, seq"
+_TILE = "SELECT data FROM tile WHERE log_id = %s AND level = %s AND tile_index = %s"
+_TILES = (
+    "SELECT log_id, level, tile_index, data FROM tile "
+    "WHERE log_id = %s AND level = %s AND tile_index >= %s AND tile_index < %s ORDER BY tile_index"
+)
+_ADD_TILES = "COPY tile (log_id, level, tile_index, data) FROM STDIN (FORMAT BINARY)"
+
+
+def grown(conn: Connected) -> list[Growth]:
+    """The logs that have entries which are not signed yet, by id."""
+    return [Growth(*row) for row in conn.execute(_GROWN)]
+
+
+def sealed_logs(conn: Connected) -> list[SealedLog]:
+    """Every log that was ever signed, by name."""
+    return [SealedLog(*row) for row in conn.execute(f"{_SEALED} ORDER BY l.name")]
+
+
+def sealed_log(conn: Connected, name: str) -> SealedLog | None:
+    """The log of this name; None if there is none or it was never signed."""
+    row = conn.execute(f"{_SEALED} WHERE l.name = %s", (name,)).fetchone()
+    return SealedLog(*row) if row else None
+
+
+def checkpoint(conn: Connected, log_id: int, size: int) -> CheckpointRow | None:
+    """A log's checkpoint of one size."""
+    row = conn.execute(f"{_ROWS} WHERE log_id = %s AND size = %s", (log_id, size)).fetchone()
+    return CheckpointRow(*row) if row else None
+
+
+def checkpoints(conn: Connected, log_id: int, sizes: range) -> list[CheckpointRow]:
+    """A log's checkpoints with a size in a range, the smallest first."""
+    rows = conn.execute(
+        f"{_ROWS} WHERE log_id = %s AND size >= %s AND size < %s ORDER BY size",
+        (log_id, sizes.start, sizes.stop),
+    )
+    return [CheckpointRow(*row) for row in rows]
+
+
+def keys(conn: Connected) -> list[SigningKeyRow]:
+    """All that was said of signing keys, in order."""
+    return [SigningKeyRow(*row) for row in conn.execute(_KEYS)]
+
+
+def tile(conn: Connected, log_id: int, level: int, index: int) -> bytes | None:
+    """A full tile's hashes; None if it is not stored."""
+    row = conn.execute(_TILE, (log_id, level, index)).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def tiles(conn: Connected, log_id: int, level: int, indexes: range) -> list[StoredTile]:
+    """The full tiles that are stored of a part of a level, in order."""
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(_TILES, (log_id, level, indexes.start, indexes.stop))
+        return [StoredTile(*row) for row in cursor]
+
+
+def add_tiles(conn: Connected, rows: Sequence[StoredTile]) -> None:
+    """Keep full tiles."""
+    if not rows:
+        return
+    with conn.cursor() as cursor, cursor.copy(_ADD_TILES) as copy:
+        copy.set_types(("int4", "int2", "int8", "bytea"))
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,120 @@
+"""The history of the keys that sign: which are good from when to when, said in entries."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from reviewsvc.crypto.notes import NoteError, Verifier, parse_verifier
+from reviewsvc.db import installations, seals
+from reviewsvc.db.hot import seals as stored
+from reviewsvc.db.sessions import Session, Sessions
+from reviewsvc.domain import facts as f
+from reviewsvc.domain.entries import Actor
+from reviewsvc.domain.moments import microseconds
+from reviewsvc.domain.projections import SigningKeyRow, signing_key_row
+from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.keyring import Keyring
+
+_ABOUT: Final = "signing_key"
+
+
+class SigningKeyRefusedError(ValueError):
+    """What was to be said of a signing key cannot be; the text says why."""
+
+
+class SigningKey(NamedTuple):
+    """A key as the last word on it says; times are microseconds, the end is None while none is set."""
+
+    verifier: Verifier
+    valid_from: int
+    valid_until: int | None
+
+    def is_good(self, at_us: int, until_us: int | None = None) -> bool:
+        """Say whether it is good at a moment, and still at a later one if one is given."""
+        end = at_us if until_us is None else until_us
+        return self.valid_from <= at_us and (self.valid_until is None or end < self.valid_until)
+
+
+def history(session: Session) -> list[SigningKey]:
+    """Return every key that was ever announced, the newest first."""
+    return read_history(stored.keys(Sessions.psycopg(session)))
+
+
+def read_history(rows: Iterable[SigningKeyRow]) -> list[SigningKey]:
+    """Make the keys of all that was said of them in order: the last word on each holds; the newest first."""
+    found: dict[str, SigningKey] = {}
+    for row in rows:
+        found[row.vkey] = SigningKey(parse_verifier(row.vkey), row.valid_from, row.valid_until)
+    return list(reversed(found.values()))
+
+
+def announce(
+    sessions: Sessions,
+    keyring: Keyring,
+    vkeys: Sequence[str],
+    *,
+    overlap: timedelta = timedelta(0),
+    actor: Actor,
+    at: datetime,
+) -> list[SigningKey]:
+    """Let keys sign from now on; those of the same kind that signed so far end after the overlap.
+
+    A key that is good already is left as it is. Return those that are new. Raises SigningKeyRefusedError.
+    """
+    with sessions.begin() as session:
+        seals.lock_keys(session)
+        known = {key.verifier.text(): key for key in history(session)}
+        row = installations.get(session)
+        wanted = [_checked(vkey, row.origin if row else "") for vkey in vkeys]
+        now = microseconds(at)
+        fresh = [each for each in wanted if not _is_known(known.get(each.text()), now)]
+        kinds = {each.kind for each in fresh}
+        ending = now + overlap // timedelta(microseconds=1)
+        said = [f.SigningKey(each.text(), now) for each in fresh]
+        said += [
+            f.SigningKey(vkey, key.valid_from, ending)
+            for vkey, key in known.items()
+            if key.verifier.kind in kinds and key.valid_until is None
+        ]
+        _say(session, keyring, said, actor=actor, at=at)
+        return [SigningKey(each, now, None) for each in fresh]
+
+
+def end(
+    sessions: Sessions, keyring: Keyring, vkey: str, *, until: datetime, actor: Actor, at: datetime
+) -> SigningKey:
+    """Set the moment from which a key signs no more. Raises SigningKeyRefusedError."""
+    with sessions.begin() as session:
+        seals.lock_keys(session)
+        known = {key.verifier.text(): key for key in history(session)}
+        found = known.get(vkey)
+        if found is None or (found.valid_until is not None and found.valid_until <= microseconds(at)):
+            raise SigningKeyRefusedError("There is no such signing key, or it has ended.")
+        ended = found._replace(valid_until=max(microseconds(until), found.valid_from))
+        said = f.SigningKey(vkey, ended.valid_from, ended.valid_until)
+        _say(session, keyring, [said], actor=actor, at=at)
+        return ended
+
+
+def _checked(vkey: str, origin: str) -> Verifier:
+    try:
+        found = parse_verifier(vkey)
+    except NoteError as fault:
+        raise SigningKeyRefusedError(f"this is no verifier key: {fault}") from fault
+    if found.name != origin:
+        raise SigningKeyRefusedError(f"this key is named {found.name}; the logs here are those of {origin}")
+    return found
+
+
+def _is_known(known: SigningKey | None, at_us: int) -> bool:
+    if known is not None and known.valid_until is not None and known.valid_until <= at_us:
+        raise SigningKeyRefusedError(f"the key {known.verifier.text()} has ended: make another")
+    return known is not None
+
+
+def _say(
+    session: Session, keyring: Keyring, said: Sequence[f.SigningKey], *, actor: Actor, at: datetime
+) -> None:
+    acts = [Said("signing_key", facts, about=_ABOUT) for facts in said]
+    for place, facts in zip(record(session, keyring, acts, actor=actor, at=at), said, strict=True):
+        seals.add_key(session, signing_key_row(place, facts))
