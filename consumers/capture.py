@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -23,7 +23,7 @@ from consumers.loop import Loop
 from consumers.measures import Measures
 from consumers.partitions import Claims
 from consumers.reader import Reader
-from consumers.settings import KafkaSettings, from_settings
+from consumers.settings import from_settings
 from consumers.trouble import DATABASE, INSTALLATION, KAFKA, KAFKA_ERRORS, TOPIC, Troubles, whose
 from consumers.writer import Writer
 from reviewsvc import health, telemetry
@@ -43,23 +43,28 @@ _log = telemetry.logger("capture")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long what is wrong may last until it is told, in seconds."""
+    """How long what is wrong may last until it is told, in seconds.
+
+    `member` is how long Kafka waits for a member that is silent before its partitions go to others.
+    """
 
     unready: float = 60.0
     silent: float = 10.0
     look: float = LOOK_SECONDS
     hanging: float = HANGING_SECONDS
+    member: float = 10.0
 
 
 class Capture:
     """The process's parts and its life: start when the service is there, go on after what breaks, stop."""
 
-    def __init__(self, settings: Settings, stop: threading.Event, patience: Patience | None = None) -> None:
+    def __init__(self, settings: Settings, stop: threading.Event, patience: Patience) -> None:
         self._url, self._topics = settings.database_url, settings.kafka.prediction_topics
-        self._kafka: KafkaSettings = from_settings(settings.kafka)
+        member_ms = round(patience.member * 1000)
+        self._kafka = replace(from_settings(settings.kafka), session_timeout_ms=member_ms)
         self._kek: Kek = load_kek(Path(settings.kek_file))
         self._stop = stop
-        self._patience = patience or Patience()
+        self._patience = patience
         self._loop: Loop | None = None
         self._troubles = Troubles()
         self._broken, self._attempts = False, 0
@@ -196,13 +201,13 @@ class Capture:
             self._months_of = today
 
 
-def main(settings: Settings) -> None:
+def main(settings: Settings, patience: Patience | None = None) -> None:
     """Run the process until SIGTERM or SIGINT, serving its health beside it."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        capture = Capture(settings, stop)
+        capture = Capture(settings, stop, patience or Patience())
         with health.served(
             health.Health(ready=capture.reasons), host=settings.bind, port=settings.health_port
         ):
