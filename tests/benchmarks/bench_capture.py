@@ -16,7 +16,10 @@ BATCH = 5_000
 COPIED_BATCHES = 10
 PATIENCE_SECONDS = 900.0
 LOOK_SECONDS = 0.02
-_CAPTURED = "SELECT coalesce(sum(h.size), 0)::bigint FROM head h JOIN log l USING (log_id) WHERE l.kind = 'predictions'"
+_CAPTURED = (
+    "SELECT coalesce(sum(h.size), 0)::bigint FROM head h "
+    "JOIN log l USING (log_id) WHERE l.kind = 'predictions'"
+)
 _TABLES = ("entry", "payload", "prediction")
 Say = Callable[[str], None]
 
