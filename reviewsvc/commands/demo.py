@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8080
 EVENTS = 600
+MOST_FAULTS = 20
 
 
 @click.command()
@@ -68,8 +69,10 @@ def _check(settings: "Settings", data: Path | None, *, rate: float, events: int,
 
     with interruptible():
         found = check(settings, data, rate=rate, events=events)
-    for line in found.faults:
+    for line in found.faults[:MOST_FAULTS]:
         click.echo(f"Off: {line}", err=True)
+    if len(found.faults) > MOST_FAULTS:
+        click.echo(f"… and {len(found.faults) - MOST_FAULTS} more are off.", err=True)
     if as_json:
         click.echo(found.as_json())
     else:
