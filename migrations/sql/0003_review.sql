@@ -88,7 +88,7 @@ CREATE TABLE slot (
     token       bigint   NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX slot_open ON slot (lane_id, priority DESC, due_at, slot_id) WHERE state = 'open';
-CREATE UNIQUE INDEX slot_reviewer ON slot (task_id, reviewer_id) WHERE reviewer_id IS NOT NULL;
+CREATE UNIQUE INDEX slot_reviewer ON slot (task_id, reviewer_id);
 CREATE INDEX slot_mine ON slot (reviewer_id) WHERE state = 'claimed';
 CREATE INDEX slot_snoozed ON slot (snoozed_until) WHERE state = 'snoozed';
 
