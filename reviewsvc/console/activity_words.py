@@ -52,6 +52,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "refusals": "Refused people who were not signed in",
     "access": "Opened a payload",
     "export": "Pulled {object}",
+    "gap_consented": "Let a stopped partition go on: {object}",
     "key_made": "Made a key of keyed hashes",
     "opened": "Opened this log",
 }

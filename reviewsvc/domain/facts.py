@@ -28,6 +28,17 @@ class Gap(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     consented_by: str
 
 
+class GapConsented(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An operator lets a stopped partition go on, from an offset or from where Kafka goes on.
+
+    The entry's ref is the last entry of the partition's log; that log's `gap` follows when capture does so.
+    """
+
+    log: str
+    from_offset: int
+    to_offset: int | None = None
+
+
 class Violations(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Faults of an input: the count, and (field's place in the contract, code) of at most 16."""
 
@@ -230,6 +241,7 @@ class Checkpoint(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 KINDS: dict[str, type[Facts]] = {
     "opened": Opened,
     "gap": Gap,
+    "gap_consented": GapConsented,
     "prediction": Prediction,
     "quarantine": Quarantine,
     "document": Document,

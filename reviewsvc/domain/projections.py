@@ -295,6 +295,8 @@ def _object(said: f.Facts) -> str | None:
             return f"person:{said.person}"
         case f.SigningKey():
             return f"key:{said.vkey.split('+', 2)[1]}"
+        case f.GapConsented():
+            return f"log:{said.log}"
         case f.Export():
             return f"{said.what}:{said.model or '*'}"
         case f.Decision() | f.Retraction():

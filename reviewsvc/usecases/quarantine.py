@@ -57,18 +57,29 @@ def get(desk: Desk, log_id: int, seq: int) -> tuple[Kept, Entry]:
         return _kept(name, _entry(session, log_id, seq), log_id), _entry(session, log_id, seq)
 
 
+def find(desk: Desk, log: str, seq: int) -> Kept:
+    """Return one such event by its log's name. Raises QuarantineMissingError."""
+    with desk.sessions.begin() as session:
+        log_id = _log_id(session, log)
+        return _kept(log, _entry(session, log_id, seq), log_id)
+
+
 def open_raw(desk: Desk, log: str, seq: int, *, actor: Actor, at: datetime) -> Record:
     """Open the bytes of such an event, and log that. Raises QuarantineMissingError, KeyGoneError."""
     with desk.work(actor, at) as work:
-        try:
-            log_id = logs.find(work.session, log)
-        except LookupError as error:
-            raise QuarantineMissingError("There is no such event.") from error
+        log_id = _log_id(work.session, log)
         entry = _entry(work.session, log_id, seq)
         opened = unframe(desk.keyring.open_payload(work.session, entry, log_id))
         said = Said("access", f.Access(why="quarantine"), ref=Ref(log, seq))
         record(work.session, desk.keyring, [said], actor=actor, at=at)
         return opened
+
+
+def _log_id(session: Session, log: str) -> int:
+    try:
+        return logs.find(session, log)
+    except LookupError as error:
+        raise QuarantineMissingError(f"There is no log {log}.") from error
 
 
 def _entry(session: Session, log_id: int, seq: int) -> Entry:
