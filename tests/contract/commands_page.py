@@ -32,6 +32,8 @@ def _sections(parent: click.Context) -> Iterator[str]:
         assert command is not None
         context = click.Context(command, info_name=name, parent=parent)
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield _section(context)
             yield from _sections(context)
         else:
             yield _section(context)

@@ -51,7 +51,8 @@ def test_every_command_that_is_listed_exists_and_says_what_the_list_says(name: s
 
 def test_every_command_module_is_listed() -> None:
     listed = {target.place.partition(":")[0] for target in cli.COMMANDS.values()}
-    assert listed == {f"reviewsvc.commands.{module.name}" for module in iter_modules(commands.__path__)}
+    found = {module.name for module in iter_modules(commands.__path__)} - {"house"}  # what commands share
+    assert listed == {f"reviewsvc.commands.{name}" for name in found}
 
 
 @pytest.mark.parametrize(
