@@ -78,6 +78,9 @@ def _problem(error: Exception, said: Known) -> Response:
 
 
 def _page(error: Exception, said: Known) -> Response:
+    if said.status >= _OUR_FAULT:
+        # Whatever broke may break the look-up of the person too; the page can do without.
+        g.setdefault("who", None)
     back = {"href": "/login", "label": "Sign in"} if said.status == 401 else _BACK  # noqa: PLR2004 - a status
     page = render_template(
         "error.html",
