@@ -75,6 +75,11 @@ class Assigned:
         now = time.monotonic()
         return any(wait.due <= now for wait in self.waiting.values())
 
+    def hurry(self) -> None:
+        """Try at once what waits: the brokers are back."""
+        for partition in self.waiting:
+            self.waiting[partition] = _Wait()
+
     def begin(self) -> None:
         """Claim the partitions whose time has come; one that cannot be had now is tried again soon."""
         now = time.monotonic()

@@ -145,8 +145,8 @@ class Capture:
             return  # it waited for something else, and asked no broker meanwhile
         if now - loop.heard_at > self._patience.silent:
             self._troubles.met(KAFKA, "no broker answers")
-        elif loop.heard_at > (self._troubles.last(KAFKA) or 0):
-            self._troubles.over(KAFKA)
+        elif loop.heard_at > (self._troubles.last(KAFKA) or 0) and self._troubles.over(KAFKA):
+            loop.assigned.hurry()
 
     def _started(self) -> Loop | None:
         """Wait for the database and the brokers; None if told to stop before they came."""

@@ -51,12 +51,12 @@ class Troubles:
         away = self._away.get(what)
         return away.last if away else None
 
-    def over(self, what: str) -> None:
-        """Note that it works; if it was away, the log says for how long."""
+    def over(self, what: str) -> bool:
+        """Note that it works; if it was away, the log says for how long. Says whether it was."""
         away = self._away.pop(what, None)
         if away is not None:
-            seconds = round(self._clock() - away.since, 1)
-            _log.info(f"{what} is back", seconds=seconds)
+            _log.info(f"{what} is back", seconds=round(self._clock() - away.since, 1))
+        return away is not None
 
     def reasons(self, beyond_seconds: float) -> Sequence[str]:
         """What has been away for longer than this."""

@@ -30,6 +30,7 @@ MEASURES: Final = frozenset({"bytes", "count", "seconds", "size"})
 DROPPED: Final = "dropped"
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 QUIET: Final = ("kafka", "urllib3", "alembic")
+REPEAT_SECONDS: Final = 60.0
 
 _CREDENTIALS = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?=@)|(\bpassword=)[^\s&]+", re.IGNORECASE)
 
@@ -93,12 +94,30 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
+    handler.addFilter(_Repeats())
     handler.setFormatter(_formatter(shared, readable=target.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel("WARNING")
+
+
+class _Repeats(logging.Filter):
+    """Lets libraries say the same thing once a minute: an outage would bury our own lines under theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in QUIET:
+            return True
+        key = record.name, str(record.msg)
+        is_news = record.created - self._said.get(key, 0.0) >= REPEAT_SECONDS
+        if is_news:
+            self._said[key] = record.created
+        return is_news
 
 
 def _formatter(
@@ -116,9 +135,12 @@ def _formatter(
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Return the logger of a room; its events carry the room's name."""
-    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name).bind(room=name)
-    return bound
+    """Return the logger of a room; its events carry the room's name.
+
+    It takes up `configure` whenever that comes: a logger made while modules load must not keep the defaults.
+    """
+    made: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name, room=name)
+    return made
 
 
 def forget_process(pid: int) -> None:

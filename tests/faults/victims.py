@@ -39,6 +39,7 @@ class Victim:
     """One process, started as often as the test likes; its log lines are kept over all its lives."""
 
     def __init__(self, settings: Mapping[str, str], log: Path, command: list[str]) -> None:
+        self.name = log.stem
         self._settings, self._log, self._command = settings, log, command
         self._process: Popen[bytes] | None = None
         self.port = 0

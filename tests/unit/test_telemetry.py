@@ -130,3 +130,25 @@ def test_a_taken_port_is_one_clear_error() -> None:
         health.served(Health(), host="127.0.0.1", port=port),
     ):
         pass
+
+
+def test_a_library_that_repeats_itself_is_heard_once_a_minute_and_we_always(lines: Any) -> None:
+    for _ in range(3):
+        logging.getLogger("kafka.net").error("Connection failed: %s", "refused")
+        logging.getLogger("kafka.net").error("No node available")
+        telemetry.logger("capture").error("kafka is away")
+    said = [line["event"] for line in lines()]
+    assert sorted(said) == ["Connection failed: refused", "No node available", *["kafka is away"] * 3]
+
+
+def test_a_logger_made_before_logs_are_configured_takes_the_settings_up() -> None:
+    early = telemetry.logger("capture")
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    telemetry.configure(process="capture", stream=stream)
+    early.info("batch committed")
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    assert json.loads(stream.getvalue())["room"] == "capture"
