@@ -7,5 +7,7 @@ pytest_plugins = (
     "tests.fixtures.installed",
     "tests.fixtures.house",
     "tests.fixtures.cases",
+    "tests.fixtures.sealed",
     "tests.fixtures.service",
+    "tests.fixtures.tls",
 )
