@@ -149,7 +149,7 @@ class Keeper:
             tether.stop(state.process)
             state.process = None
             state.failures = 0 if now - state.started >= STEADY_SECONDS else state.failures
-            self._put_off(state, now, _ending(code))
+            self._put_off(state, now, ending(code))
 
     def _launch_again(self, state: _State, now: float) -> None:
         try:
@@ -194,5 +194,6 @@ def _end(process: Popen[bytes], grace_seconds: float) -> float:
     return grace_seconds
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """Say in words how a process ended; `code` is as subprocess gives it."""
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

@@ -57,21 +57,22 @@ class Kafka:
         listeners: Mapping[str, str] | None = None,
         properties: Mapping[str, str | int] | None = None,
         scram: Mapping[str, str] | None = None,
+        addresses: Mapping[str, str] | None = None,
     ) -> Iterator["Kafka"]:
         """Run a broker on the data in `folder` (made if new) until the block ends.
 
         `listeners` are further ones, name to protocol (SSL, SASL_SSL, …), each on a port of its own;
         `properties` are Kafka's own and override ours; `scram` makes these users (name to password) when
-        the folder is new. Raises KafkaUnavailableError, whose text says what to do.
+        the folder is new; `addresses` are those of an earlier start, to listen on again.
+        Raises KafkaUnavailableError, whose text says what to do.
         """
         classpath = os.pathsep.join(str(jar) for jar in ensure_jars())
         folder = folder.absolute()
         with ExitStack() as ends:
             ends.enter_context(locked(folder))
             folder.chmod(0o700)
-            wanted = _Wanted(
-                folder, classpath, {"PLAINTEXT": "PLAINTEXT", **(listeners or {})}, properties or {}
-            )
+            protocols = {"PLAINTEXT": "PLAINTEXT", **(listeners or {})}
+            wanted = _Wanted(folder, classpath, protocols, properties or {}, addresses or {})
             shutil.rmtree(wanted.scratch, ignore_errors=True)
             wanted.scratch.mkdir()
             _format(wanted, scram or {})
@@ -84,6 +85,7 @@ class _Wanted:
     classpath: str
     protocols: Mapping[str, str]
     properties: Mapping[str, str | int]
+    addresses: Mapping[str, str]
 
     @property
     def log(self) -> Path:
@@ -98,9 +100,10 @@ class _Wanted:
         return self.folder / "tmp"
 
     def write(self, data: Path) -> tuple[Path, dict[str, str]]:
-        """Write server.properties for free ports; return its path and the address of each listener."""
+        """Write server.properties, for free ports if none are given; return its path and each address."""
         controller, *ports = free_ports(1 + len(self.protocols))
         addresses = {name: f"{HOST}:{port}" for name, port in zip(self.protocols, ports, strict=True)}
+        addresses |= self.addresses
         settings = {**_settings(data, addresses, self.protocols, controller), **self.properties}
         file = self.folder / "server.properties"
         file.unlink(missing_ok=True)

@@ -55,6 +55,7 @@ class Postgres:
     ) -> Iterator["Postgres"]:
         """Run a server on the data in `folder` (made if new) until the block ends; `settings` override.
 
+        Without a port in them it listens on a free one.
         Raises PostgresMissingError or PostgresFailedError, whose text says what to do.
         """
         with ExitStack() as ends:
@@ -81,7 +82,7 @@ def _launch(
     ends: ExitStack, cluster: Cluster, programs: Path, settings: Mapping[str, str | int], database: str
 ) -> Postgres:
     for _ in range(ATTEMPTS):
-        port = free_ports(1)[0]
+        port = int(settings.get("port", 0)) or free_ports(1)[0]
         server = Postgres(port, cluster.password(), database, _run(cluster, programs, port, settings))
         with ExitStack() as failed:
             failed.callback(server.stop)

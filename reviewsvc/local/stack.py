@@ -8,6 +8,8 @@ from pathlib import Path
 
 from reviewsvc.local.kafka import Kafka
 from reviewsvc.local.postgres import Postgres
+from reviewsvc.local.standing import Standing
+from reviewsvc.local.terminal import say as say_on_stderr
 
 
 @dataclass(frozen=True)
@@ -26,27 +28,31 @@ def local_stack(
     bootstrap_servers: str | None = None,
     postgres_settings: Mapping[str, str | int] | None = None,
     kafka_properties: Mapping[str, str | int] | None = None,
+    say: Callable[[str], None] = say_on_stderr,
 ) -> Iterator[Stack]:
     """Start what is not given, side by side, with its data in `folder`; stop it when the block ends.
 
+    What exits meanwhile is started again at the same address, with a line to `say`.
     Raises PostgresMissingError, PostgresFailedError, KafkaUnavailableError or FolderInUseError.
     """
+
+    def postgres(before: Postgres | None) -> AbstractContextManager[Postgres]:
+        port = {"port": before.port} if before else {}
+        return Postgres.start(folder / "postgres", settings={**(postgres_settings or {}), **port})
+
+    def kafka(before: Kafka | None) -> AbstractContextManager[Kafka]:
+        addresses = before.addresses if before else None
+        return Kafka.start(folder / "kafka", properties=kafka_properties, addresses=addresses)
+
     with ExitStack() as ends, ThreadPoolExecutor(2) as pool:
-        database = pool.submit(
-            _url, ends, owner_url, lambda: Postgres.start(folder / "postgres", settings=postgres_settings)
-        )
-        broker = pool.submit(
-            _address,
-            ends,
-            bootstrap_servers,
-            lambda: Kafka.start(folder / "kafka", properties=kafka_properties),
-        )
+        database = pool.submit(_url, ends, owner_url, Standing("PostgreSQL", postgres, say))
+        broker = pool.submit(_address, ends, bootstrap_servers, Standing("Kafka", kafka, say))
         yield Stack(database.result(), broker.result())
 
 
-def _url(ends: ExitStack, given: str | None, start: Callable[[], AbstractContextManager[Postgres]]) -> str:
-    return given or ends.enter_context(start()).owner_url
+def _url(ends: ExitStack, given: str | None, standing: Standing[Postgres]) -> str:
+    return given or ends.enter_context(standing).server.owner_url
 
 
-def _address(ends: ExitStack, given: str | None, start: Callable[[], AbstractContextManager[Kafka]]) -> str:
-    return given or ends.enter_context(start()).bootstrap_servers
+def _address(ends: ExitStack, given: str | None, standing: Standing[Kafka]) -> str:
+    return given or ends.enter_context(standing).server.bootstrap_servers

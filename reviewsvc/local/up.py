@@ -94,6 +94,7 @@ def _stack(settings: Settings, folder: DataFolder, say: Say) -> Iterator[Stack]:
         folder.path,
         owner_url=settings.database_owner_url or None,
         bootstrap_servers=",".join(given) or None,
+        say=say,
     ) as stack:
         if missing:
             say(f"{' and '.join(missing)} ready after {time.monotonic() - began:.1f} s.")

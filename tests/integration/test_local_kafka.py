@@ -1,3 +1,5 @@
+import os
+import signal
 from pathlib import Path
 
 import psycopg
@@ -9,7 +11,7 @@ from reviewsvc.local.jars import KafkaUnavailableError
 from reviewsvc.local.kafka import Kafka
 from reviewsvc.local.ports import is_open
 from reviewsvc.local.stack import local_stack
-from tests.fixtures.processes import eventually, kill, next_line, parent
+from tests.fixtures.processes import eventually, is_alive, kill, next_line, parent
 
 pytestmark = pytest.mark.real
 
@@ -83,6 +85,42 @@ def test_a_killed_parent_leaves_neither_server_and_both_start_again(reachable_fo
         with psycopg.connect(stack.owner_url) as session:
             assert session.execute("SELECT 1").fetchone() == (1,)
         assert is_open(int(stack.bootstrap_servers.rsplit(":", 1)[1]))
+
+
+def test_a_server_that_is_killed_stands_again_at_its_address(reachable_folder: Path) -> None:
+    said: list[str] = []
+    with local_stack(reachable_folder, say=said.append) as stack:
+        with psycopg.connect(stack.owner_url) as session:
+            session.execute("CREATE TABLE kept AS SELECT 1")
+        killed = _killed(reachable_folder / "postgres"), _killed(reachable_folder / "kafka")
+        assert eventually(lambda: not any(map(is_alive, killed)))
+        port = int(stack.bootstrap_servers.rsplit(":", 1)[1])
+        assert eventually(lambda: _answers(stack.owner_url) and is_open(port), seconds=120)
+        with psycopg.connect(stack.owner_url) as session:
+            assert session.execute("SELECT * FROM kept").fetchone() == (1,)
+    assert {each for each in said if each.endswith("killed by SIGKILL; started again in 0.5 s")} == {
+        f"{name} was killed by SIGKILL; started again in 0.5 s" for name in ("PostgreSQL", "Kafka")
+    }
+    assert not is_open(port)
+
+
+def _killed(folder: Path) -> int:
+    """Kill the oldest process whose command names this folder."""
+    named = [
+        int(each.parent.name)
+        for each in Path("/proc").glob("[0-9]*/cmdline")
+        if f"{folder}/" in each.read_text(errors="replace")
+    ]
+    os.kill(min(named), signal.SIGKILL)
+    return min(named)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url) as session:
+            return session.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
 
 
 def test_what_is_given_is_not_started(tmp_path: Path) -> None:
