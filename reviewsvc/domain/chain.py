@@ -32,7 +32,7 @@ class Chain:
                 self._explain(seq, body, expected, before)
             elif at < last_at:
                 self._findings.note(seq, f"its time {at} is before the time {last_at} of the entry before")
-            last_at = max(at, last_at)
+            last_at = at if at >= 0 else last_at
             before = sha256(b"\x00" + body).hexdigest().encode()
             expected = max(expected, seq + 1)
         self.seq, self.last_hash, self.last_at = expected, bytes.fromhex(before.decode()), last_at
