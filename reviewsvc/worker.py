@@ -1,4 +1,4 @@
-"""The worker process: does the periodic steps until it is told to stop."""
+"""The worker process: does the periodic steps until it is told to stop, and seals beside them."""
 
 import signal
 import threading
@@ -13,18 +13,22 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from reviewsvc import health, telemetry
 from reviewsvc.crypto.kek import load_kek
+from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.sessions import Sessions
+from reviewsvc.domain.signing import SigningError, SignsCheckpoints
+from reviewsvc.outside.signer_socket import SocketSigner
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
-from reviewsvc.usecases.steps import Step, all_steps, run_alone
+from reviewsvc.usecases.sealing import Sealer, SealingError
+from reviewsvc.usecases.steps import Step, all_steps, run_alone, seal_step
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
 
 _TROUBLED_SECONDS: Final = 60.0
 _WAIT_SECONDS: Final = 0.2
-_CONNECTIONS: Final = 3
+_CONNECTIONS: Final = 6
 _FOUND = Counter("reviewsvc_worker_found", "What the periodic steps found to do.", ["step"])
 _FAILED = Counter("reviewsvc_worker_failures", "Periodic steps that failed and are tried again.", ["step"])
 _DONE_AT = Gauge("reviewsvc_worker_done_timestamp_seconds", "When a step last came to its end.", ["step"])
@@ -40,6 +44,7 @@ class Worker:
         self._clock = clock
         self._due = dict.fromkeys((step.name for step in steps), clock())
         self._troubled: dict[str, float] = {}
+        self._told: dict[str, str] = {}
 
     def reasons(self) -> Sequence[str]:
         """Why it is not ready; asked by the health server from its thread."""
@@ -79,11 +84,15 @@ class Worker:
 
     def _note_failure(self, step: Step, error: Exception) -> None:
         _FAILED.labels(step.name).inc()
-        is_new = step.name not in self._troubled
+        is_new = self._told.get(step.name) != str(error) or step.name not in self._troubled
         self._troubled.setdefault(step.name, time.monotonic())
+        self._told[step.name] = str(error)
         if isinstance(error, OperationalError | InterfaceError):
             if is_new:
                 _log.warning("the database is away", step=step.name, reason=str(error.orig).strip())
+        elif isinstance(error, SealingError | SigningError):
+            if is_new:
+                _log.error("step failed", step=step.name, reason=str(error))
         else:
             _log.error("step failed", step=step.name, exc_info=error)
 
@@ -95,24 +104,36 @@ def main(settings: "Settings") -> None:
         signal.signal(each, lambda *_: stop.set())
     starting: list[str] = ["starting"]
     workers: list[Worker] = []
-    told = health.Health(ready=lambda: workers[0].reasons() if workers else starting)
+    told = health.Health(
+        ready=lambda: [reason for each in workers for reason in each.reasons()] if workers else starting
+    )
     with health.served(told, host=settings.bind, port=settings.health_port):
         sessions = Sessions(settings.database_url, "worker", size=_CONNECTIONS)
-        worker = _started(settings, sessions, stop)
-        if worker is not None:
-            workers.append(worker)
-            _log.info("working")
-            while not stop.is_set():
-                if not worker.turn():
-                    stop.wait(_WAIT_SECONDS)
+        workers += _started(settings, sessions, stop)
+        if workers:
+            _log.info("working", seals=len(workers) > 1)
+        # What takes long among the other steps must not delay the seals: they have a thread of their own.
+        threads = [threading.Thread(target=_run, args=(each, stop)) for each in workers]
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join()
         sessions.close()
 
 
-def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) -> Worker | None:
-    """Wait for the database; None if told to stop before it came."""
+def _run(worker: Worker, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if not worker.turn():
+            stop.wait(_WAIT_SECONDS)
+
+
+def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) -> list[Worker]:
+    """Wait for the database, and return who does the steps and who seals; nobody if told to stop first."""
     keyring = Keyring(load_kek(Path(settings.kek_file)))
     undo, lease = timedelta(minutes=settings.undo_minutes), timedelta(minutes=settings.lease_minutes)
     desk = Desk(sessions, keyring, lease=lease, undo=undo)
+    signer = _signer(settings)
     while not stop.is_set():
         try:
             shards = settings.activity_shards
@@ -121,7 +142,18 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
             _log.warning("waiting to start", reason=str(error.orig).strip())
             stop.wait(1.0)
         else:
-            return Worker(sessions, all_steps(desk), _now)
+            groups = [all_steps(desk), (seal_step(Sealer(sessions, signer)),) if signer else ()]
+            return [Worker(sessions, steps, _now) for steps in groups if steps]
+    return []
+
+
+def _signer(settings: "Settings") -> SignsCheckpoints | None:
+    """The signer behind a socket, or the keys of this process; None where another worker seals."""
+    if settings.signer_socket:
+        return SocketSigner(Path(settings.signer_socket))
+    if settings.signing_key_file:
+        keys = Path(settings.signing_key_file)
+        return LogSigner(keys, Path(settings.signer_state_file or f"{keys}.state"))
     return None
 
 

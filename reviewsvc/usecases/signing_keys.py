@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from reviewsvc.crypto.notes import NoteError, Verifier, parse_verifier
+from reviewsvc.crypto.notes import MLDSA44, NoteError, Verifier, parse_verifier
 from reviewsvc.db import installations, seals
 from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.sessions import Session, Sessions
@@ -28,6 +28,11 @@ class SigningKey(NamedTuple):
     verifier: Verifier
     valid_from: int
     valid_until: int | None
+
+    @property
+    def is_second(self) -> bool:
+        """Say whether it makes the second signature, which the root log alone carries."""
+        return self.verifier.kind == MLDSA44
 
     def is_good(self, at_us: int, until_us: int | None = None) -> bool:
         """Say whether it is good at a moment, and still at a later one if one is given."""

@@ -8,6 +8,7 @@ from reviewsvc.db import installations, locks
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.usecases import auth, due
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.sealing import Sealer
 
 
 class Step(NamedTuple):
@@ -30,6 +31,11 @@ def all_steps(desk: Desk) -> tuple[Step, ...]:
         Step("sweep", 4, 10 * minute, lambda at: auth.sweep_step(sessions, at=at)),
         Step("months", 5, 10 * minute, lambda at: months_step(sessions, at=at)),
     )
+
+
+def seal_step(sealer: Sealer) -> Step:
+    """The step that seals each second what has grown."""
+    return Step("seal", 6, timedelta(seconds=1), sealer.step)
 
 
 def months_step(sessions: Sessions, *, at: datetime) -> int:
