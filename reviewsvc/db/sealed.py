@@ -27,19 +27,19 @@ LEFT JOIN LATERAL (
 ) p ON true
 ORDER BY e.seq
 """
-_KEYS: Final = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%s)"
+_KEYS: Final = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%b)"
 
 
 def read(
-    connection: psycopg.Connection[Any], log_id: int, *, after: int, before: int, limit: int
+    connection: psycopg.Connection[Any], log_id: int, after: int, before: int, limit: int
 ) -> list[SealedEntry]:
     """Return up to `limit` entries with a seq above `after` and below `before`, in order."""
     asked = {"log_id": log_id, "after": after, "before": before, "limit": limit}
     with connection.cursor(binary=True) as cursor:
-        return [SealedEntry(*row) for row in cursor.execute(_READ, asked)]
+        return [SealedEntry._make(row) for row in cursor.execute(_READ, asked).fetchall()]
 
 
 def wrapped_keys(connection: psycopg.Connection[Any], key_ids: list[bytes]) -> list[tuple[bytes, bytes]]:
     """Return (id, wrapped key) of those payload keys that still exist."""
     with connection.cursor(binary=True) as cursor:
-        return list(cursor.execute(_KEYS, (key_ids,)))
+        return cursor.execute(_KEYS, (key_ids,)).fetchall()

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 
-class CaseSecrets(Struct, frozen=True, omit_defaults=True):
+class CaseSecrets(Struct, frozen=True, omit_defaults=True, gc=False):
     """The producer's ids of a prediction, and what a person wrote; None where it is gone or was not said."""
 
     version: str | None = None

@@ -41,6 +41,11 @@ class DecisionRecord(Struct, frozen=True):
 FIELDS: Final = DecisionRecord.__struct_fields__
 
 
+def may_end(body: bytes) -> bool:
+    """Say whether an entry may carry an answer that goes back, without decoding it: most do not."""
+    return b'"final":' in body
+
+
 def read_ending(entry: Entry) -> Ending | None:
     """Read what an entry of an activity log says of a task, if it carries an answer that goes back."""
     decode = _DECODERS.get(entry.kind)
@@ -65,8 +70,8 @@ def decision_record(log: str, entry: Entry, said: Ending, secrets: CaseSecrets |
         value=value_of(final.label, final.value, opened.text),
         model_value=value_of(final.model_label, final.model_value, opened.model_text),
         decided_at=rfc3339(entry.at),
-        reviewer=person and person.reviewer,
-        decision_id=person and person.decision,
+        reviewer=person.reviewer if person else None,
+        decision_id=person.decision if person else None,
         entry_log=log,
         entry_seq=entry.seq,
     )

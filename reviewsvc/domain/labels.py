@@ -1,6 +1,7 @@
 """labels/v1: a label as it leaves, made of its entry and the secrets that its payload holds."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.case_secrets import ERASED, CaseSecrets
-from reviewsvc.domain.entries import Entry
+from reviewsvc.domain.entries import Payload
 
 ORDER_OF_TRUST: Final = ("import", "review", "adjudication", "outcome")
 START: Final = "0"
@@ -17,11 +18,24 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is written by ha
 read_label = msgspec.json.Decoder(f.Label).decode
 
 
+class LabelEntry(Struct, frozen=True, gc=False):
+    """What a reader needs of a label's entry; the rest of it is skipped."""
+
+    seq: int
+    at: int
+    facts: f.Label
+    payload: Payload | None = None
+
+
+read_label_entry: Final = msgspec.json.Decoder(LabelEntry).decode
+_MARK: Final = b'"kind":"label"'
+
+
 class CursorError(ValueError):
     """The cursor is none that this service gave."""
 
 
-class LabelRecord(Struct, frozen=True):
+class LabelRecord(Struct, frozen=True, gc=False):
     """One label or its withdrawal, in the order of labels/v1; times are RFC 3339 in UTC."""
 
     label_id: str
@@ -73,12 +87,17 @@ def read_cursor(text: str | None) -> Cursor | None:
     return Cursor(int(incarnation), int(seq))
 
 
-def label_record(log: str, entry: Entry, said: f.Label, secrets: CaseSecrets | None) -> LabelRecord:
+def is_label(body: bytes) -> bool:
+    """Say whether an entry of a label log is a label: its first entry says how the log was opened."""
+    return _MARK in body
+
+
+def label_record(log: str, entry: LabelEntry, secrets: CaseSecrets | None) -> LabelRecord:
     """A label as it leaves; without its secrets, since its subject was erased, it leaves as a withdrawal.
 
     `log` is the log's name, without the origin in front.
     """
-    opened = secrets or ERASED
+    opened, said = secrets or ERASED, entry.facts
     incarnation = log.rpartition("/")[2]
     pi = number(said.pi)
     return LabelRecord(
@@ -134,7 +153,13 @@ def number(text: str | None) -> float | None:
 
 def rfc3339(at_us: int) -> str:
     """A moment in UTC with microseconds, such as 2026-11-21T10:28:00.000001Z."""
-    return (_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec="microseconds") + "Z"
+    second, microsecond = divmod(at_us, 1_000_000)
+    return f"{_second(second)}.{microsecond:06}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(since_1970: int) -> str:
+    return (_EPOCH + timedelta(seconds=since_1970)).isoformat()
 
 
 def _is_count(text: str) -> bool:

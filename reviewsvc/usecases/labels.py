@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -18,15 +20,17 @@ from reviewsvc.domain.labels import (
     Cursor,
     CursorError,
     LabelRecord,
+    is_label,
     label_record,
     read_cursor,
-    read_label,
+    read_label_entry,
 )
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.desk import Desk, Work
-from reviewsvc.usecases.opening import Opened, read_opened
+from reviewsvc.usecases.opening import Part, open_all, read
 
 _AT_ONCE: Final = 2_000
+_AHEAD: Final = 2
 
 
 class ModelMissingError(LookupError):
@@ -147,26 +151,34 @@ def _read(work: Work, span: Span, limit: int) -> list[LabelRecord]:
     if limit <= 0:
         return []
     connection = work.desk.sessions.psycopg(work.session)
-    found = read_opened(
-        connection, work.desk.keyring, span.log_id, after=span.after, before=span.before, limit=limit
-    )
-    return [_record(span.name, one) for one in found if one.entry.kind == "label"]
-
-
-def _record(log: str, opened: Opened) -> LabelRecord:
-    return label_record(log, opened.entry, read_label(opened.entry.facts), opened.secrets)
+    rows_read = read(connection, Part(span.log_id, span.after, span.before, limit))
+    made = [row for row in rows_read if is_label(row.body)]
+    opened = open_all(connection, work.desk.keyring, made, read_label_entry)
+    return [label_record(span.name, entry, secrets) for entry, secrets in opened]
 
 
 def _batches(desk: Desk, spans: list[Span], actor: Actor, at: datetime) -> Iterator[list[LabelRecord]]:
+    """Read ahead: while one part is being opened the database works on the next. Never more than three."""
+
+    def one(part: Span) -> list[LabelRecord]:
+        with desk.work(actor, at) as work:
+            return _read(work, part, _AT_ONCE)
+
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        coming: deque[Future[list[LabelRecord]]] = deque()
+        for part in _parts(spans):
+            coming.append(pool.submit(one, part))
+            if len(coming) > _AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+def _parts(spans: list[Span]) -> Iterator[Span]:
+    """Cut spans into parts of a few thousand: the seqs of a log have no gaps."""
     for span in spans:
-        left = span
-        while left.after + 1 < left.before:
-            with desk.work(actor, at) as work:
-                batch = _read(work, left, _AT_ONCE)
-            if not batch:
-                break
-            yield batch
-            left = left._replace(after=batch[-1].seq)
+        for after in range(span.after, span.before - 1, _AT_ONCE):
+            yield span._replace(after=after, before=min(span.before, after + _AT_ONCE + 1))
 
 
 def _log_export(work: Work, model: str, amount: int, up_to: int) -> None:

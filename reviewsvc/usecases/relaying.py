@@ -1,18 +1,22 @@
 """What leaves of a log, as messages: labels of label logs, final answers of activity logs."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
 
 from reviewsvc.db.relays import RelayedLog
-from reviewsvc.domain.decisions import decision_record, read_ending
-from reviewsvc.domain.labels import label_record, read_label
+from reviewsvc.db.sealed import SealedEntry
+from reviewsvc.domain.decisions import decision_record, may_end, read_ending
+from reviewsvc.domain.entries import Entry
+from reviewsvc.domain.labels import is_label, label_record, read_label_entry
+from reviewsvc.usecases import opening
 from reviewsvc.usecases.keyring import Keyring
-from reviewsvc.usecases.opening import Opened, read_opened
+from reviewsvc.usecases.opening import Part, open_all
 
 AT_ONCE: Final = 500
+_read_entry: Final = msgspec.json.Decoder(Entry).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -33,34 +37,32 @@ class Leaving(NamedTuple):
 
 def read(connection: psycopg.Connection[Any], keyring: Keyring, log: RelayedLog, after: int) -> Leaving:
     """Read what leaves of the next few hundred entries after a seq."""
-    opened = read_opened(connection, keyring, log.log_id, after=after, before=log.size, limit=AT_ONCE)
-    message = _MESSAGES[log.kind]
-    found = [made for one in opened if (made := message(log.name, one)) is not None]
-    return Leaving(found, opened[-1].entry.seq if opened else after)
+    rows = opening.read(connection, Part(log.log_id, after, log.size, AT_ONCE))
+    messages = _labels if log.kind == "labels" else _decisions
+    found = list(messages(connection, keyring, log.name, rows))
+    return Leaving(found, rows[-1].seq if rows else after)
 
 
-def _label(log: str, opened: Opened) -> Message | None:
-    if opened.entry.kind != "label":
-        return None
-    said = read_label(opened.entry.facts)
-    record = label_record(log, opened.entry, said, opened.secrets)
-    headers = [("label_id", record.label_id.encode()), *_place(log, record.seq)]
-    return Message(said.id.encode(), _encode(record), headers)
+def _labels(
+    connection: psycopg.Connection[Any], keyring: Keyring, log: str, rows: list[SealedEntry]
+) -> Iterator[Message]:
+    made = [row for row in rows if is_label(row.body)]
+    for entry, secrets in open_all(connection, keyring, made, read_label_entry):
+        record = label_record(log, entry, secrets)
+        headers = [("label_id", record.label_id.encode()), *_place(log, record.seq)]
+        yield Message(entry.facts.id.encode(), _encode(record), headers)
 
 
-def _decision(log: str, opened: Opened) -> Message | None:
-    said = read_ending(opened.entry)
-    if said is None:
-        return None
-    record = decision_record(log, opened.entry, said, opened.secrets)
-    return Message(said.id.encode(), _encode(record), _place(log, opened.entry.seq))
+def _decisions(
+    connection: psycopg.Connection[Any], keyring: Keyring, log: str, rows: list[SealedEntry]
+) -> Iterator[Message]:
+    ends = [row for row in rows if may_end(row.body)]
+    for entry, secrets in open_all(connection, keyring, ends, _read_entry):
+        said = read_ending(entry)
+        if said is not None:
+            record = decision_record(log, entry, said, secrets)
+            yield Message(said.id.encode(), _encode(record), _place(log, entry.seq))
 
 
 def _place(log: str, seq: int) -> list[tuple[str, bytes]]:
     return [("log", log.encode()), ("seq", str(seq).encode())]
-
-
-_MESSAGES: Final[dict[str, Callable[[str, Opened], Message | None]]] = {
-    "labels": _label,
-    "activity": _decision,
-}

@@ -33,7 +33,7 @@ from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 from tests.fixtures.cases import CONTRACT, POLICY, QUEUE, Bank, event
 from tests.fixtures.installed import KEK, ORIGIN, SYSTEM, House
-from tests.fixtures.template import own_template
+from tests.fixtures.template import Template, own_template
 
 PENDING, REVIEWERS, SECONDS, EVERY_SECONDS = 100_000, 50, 20.0, 2.0
 TARGET_MS = 50.0
@@ -73,10 +73,8 @@ def measure(
         folder.chmod(0o711)
         server = ends.enter_context(Postgres.start(folder / "postgres", settings={"fsync": fsync}))
         template = own_template(server.owner_url, "bench")
-        with psycopg.connect(server.owner_url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE bench TEMPLATE "{template.database}"')
-        url = template.process_url("bench")
-        bank = _bank(url, ends)
+        bank = opened_bank(server.owner_url, template, ends)
+        url = bank.database_url
         _seed(bank, pending)
         with psycopg.connect(template.owner_url("bench"), autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
@@ -86,7 +84,11 @@ def measure(
     return _rows(seen, pending, reviewers)
 
 
-def _bank(url: str, ends: ExitStack) -> Bank:
+def opened_bank(owner_url: str, template: Template, ends: ExitStack) -> Bank:
+    """Make the database `bench` with an installation, a model and its queue."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE bench TEMPLATE "{template.database}"')
+    url = template.process_url("bench")
     sessions, keyring = Sessions(url, "web", size=4), Keyring(KEK)
     ends.callback(sessions.close)
     installation = open_installation(sessions, keyring, ORIGIN, datetime.now(UTC))

@@ -11,7 +11,7 @@ from reviewsvc.domain import review
 from reviewsvc.domain.agreement import AnswerError
 from reviewsvc.domain.case_secrets import read_secrets
 from reviewsvc.domain.entries import parse
-from reviewsvc.domain.labels import label_record, read_label
+from reviewsvc.domain.labels import label_record, read_label_entry
 from reviewsvc.usecases import answers
 from reviewsvc.usecases.answers import Sent
 from reviewsvc.usecases.dossiers import ErasedError
@@ -25,10 +25,10 @@ def labels(bank: Bank) -> list[dict[str, Any]]:
     query = sa.select(t.entry, t.log.c.name).join(t.log, t.log.c.log_id == t.entry.c.log_id)
     found = []
     for row in bank.rows(query.where(t.log.c.kind == "labels", t.entry.c.seq > 0).order_by(t.entry.c.seq)):
-        entry = parse(row.body)
+        entry = read_label_entry(row.body)
         with bank.house.sessions.begin() as session:
-            opened = read_secrets(bank.house.keyring.open_payload(session, entry, row.log_id))
-        record = label_record(row.name, entry, read_label(entry.facts), opened)
+            opened = read_secrets(bank.house.keyring.open_payload(session, parse(row.body), row.log_id))
+        record = label_record(row.name, entry, opened)
         found.append(msgspec.to_builtins(record))
     return found
 

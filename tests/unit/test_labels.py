@@ -8,7 +8,7 @@ from reviewsvc.domain import labels
 from reviewsvc.domain.case_secrets import CaseSecrets
 from reviewsvc.domain.decisions import decision_record, read_ending
 from reviewsvc.domain.entries import Entry, encode, encode_facts, parse
-from reviewsvc.domain.labels import Cursor
+from reviewsvc.domain.labels import Cursor, LabelEntry
 
 pytestmark = pytest.mark.unit
 
@@ -47,8 +47,14 @@ def entry(kind: str, said: f.Facts) -> Entry:
     return parse(encode(made))
 
 
+def label(said: f.Label) -> LabelEntry:
+    body = encode(entry("label", said))
+    assert labels.is_label(body)
+    return labels.read_label_entry(body)
+
+
 def test_a_label_leaves_with_the_fields_of_labels_v1_in_their_order() -> None:
-    record = labels.label_record("labels/loan/0", entry("label", SAID), SAID, SECRETS)
+    record = labels.label_record("labels/loan/0", label(SAID), SECRETS)
     assert msgspec.to_builtins(record) == {
         "label_id": "0.9",
         "seq": 9,
@@ -78,7 +84,7 @@ def test_a_label_leaves_with_the_fields_of_labels_v1_in_their_order() -> None:
 
 
 def test_a_label_whose_key_is_gone_leaves_as_a_withdrawal_without_its_secrets() -> None:
-    record = labels.label_record("labels/loan/0", entry("label", SAID), SAID, None)
+    record = labels.label_record("labels/loan/0", label(SAID), None)
     assert (record.op, record.label_id, record.seq) == ("withdraw", "0.9", 9)
     assert (record.version, record.source, record.prediction_id) == (None, None, None)
 
@@ -86,12 +92,12 @@ def test_a_label_whose_key_is_gone_leaves_as_a_withdrawal_without_its_secrets() 
 @pytest.mark.parametrize("pi", [None, "0.0"])
 def test_a_label_without_a_selection_probability_has_no_weight(pi: str | None) -> None:
     said = msgspec.structs.replace(SAID, pi=pi)
-    assert labels.label_record("labels/loan/0", entry("label", said), said, SECRETS).weight is None
+    assert labels.label_record("labels/loan/0", label(said), SECRETS).weight is None
 
 
 def test_a_withdrawal_restates_no_value_and_says_what_it_takes_back() -> None:
     said = labels.withdrawal(SAID, 9, None)
-    record = labels.label_record("labels/loan/0", entry("label", said), said, SECRETS)
+    record = labels.label_record("labels/loan/0", label(said), SECRETS)
     assert (record.op, record.value, record.supersedes, record.prediction_id) == (
         "withdraw",
         None,
