@@ -60,7 +60,7 @@ def decision_record(log: str, entry: Entry, said: Ending, secrets: CaseSecrets |
     """
     opened, final = secrets or ERASED, said.final
     assert final is not None
-    person = None if isinstance(said, f.TaskMoved) else said
+    who, what = (None, None) if isinstance(said, f.TaskMoved) else (said.reviewer, said.decision)
     return DecisionRecord(
         model=said.model,
         version=opened.version,
@@ -70,8 +70,8 @@ def decision_record(log: str, entry: Entry, said: Ending, secrets: CaseSecrets |
         value=value_of(final.label, final.value, opened.text),
         model_value=value_of(final.model_label, final.model_value, opened.model_text),
         decided_at=rfc3339(entry.at),
-        reviewer=person.reviewer if person else None,
-        decision_id=person.decision if person else None,
+        reviewer=who,
+        decision_id=what,
         entry_log=log,
         entry_seq=entry.seq,
     )

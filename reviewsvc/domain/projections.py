@@ -4,7 +4,8 @@ Whoever writes, verifies or rebuilds calls these; columns that come from a paylo
 that default to empty, as they must be once the key is gone.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from reviewsvc.domain import facts as f
@@ -288,18 +289,16 @@ def number(text: str | None) -> float | None:
 
 
 def _object(said: f.Facts) -> str | None:
-    match said:
-        case f.Document():
-            return f"{said.document}:{said.name}:{said.version}"
-        case f.Person():
-            return f"person:{said.person}"
-        case f.SigningKey():
-            return f"key:{said.vkey.split('+', 2)[1]}"
-        case f.GapConsented():
-            return f"log:{said.log}"
-        case f.Export():
-            return f"{said.what}:{said.model or '*'}"
-        case f.Decision() | f.Retraction():
-            return f"decision:{said.decision}"
-        case _:
-            return None
+    told = _OBJECTS.get(type(said))
+    return told(said) if told else None
+
+
+_OBJECTS: dict[type[f.Facts], Callable[[Any], str]] = {
+    f.Document: lambda said: f"{said.document}:{said.name}:{said.version}",
+    f.Person: lambda said: f"person:{said.person}",
+    f.SigningKey: lambda said: f"key:{said.vkey.split('+', 2)[1]}",
+    f.GapConsented: lambda said: f"log:{said.log}",
+    f.Export: lambda said: f"{said.what}:{said.model or '*'}",
+    f.Decision: lambda said: f"decision:{said.decision}",
+    f.Retraction: lambda said: f"decision:{said.decision}",
+}
