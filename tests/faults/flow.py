@@ -1,5 +1,6 @@
 """Events that flow at a steady rate while things break, and the sum at the end."""
 
+import itertools
 import json
 import threading
 import time
@@ -14,18 +15,29 @@ UNSURE_EVERY = 20
 
 
 class Flow(threading.Thread):
-    """Sends numbered events, a twentieth of them for people, over partitions in turn, for so many seconds."""
+    """Sends numbered events at one rate, a twentieth of them for people, over partitions in turn.
+
+    So many within so many seconds at least; then on until `finish` is called.
+    """
 
     def __init__(self, capturing: Capturing, count: int, seconds: float, partitions: int = 3) -> None:
         super().__init__(name="flow", daemon=True)
         self.capturing, self.count, self.seconds, self.partitions = capturing, count, seconds, partitions
         self.sent = 0
         self.took = 0.0
+        self._enough = threading.Event()
+
+    def finish(self) -> None:
+        """Send what is left of the least that was to be sent, and wait for that."""
+        self._enough.set()
+        self.join()
 
     def run(self) -> None:
         producer = broker.producer(self.capturing.kafka, client_id="flow")
         began = time.monotonic()
-        for number in range(self.count):
+        for number in itertools.takewhile(
+            lambda n: n < self.count or not self._enough.is_set(), itertools.count()
+        ):
             more: dict[str, Any] = {} if number % UNSURE_EVERY else {"output": UNSURE}
             data = json.dumps(event(number, **more)).encode()
             producer.send(self.capturing.topic, data, partition=number % self.partitions)
@@ -41,7 +53,7 @@ class Flow(threading.Thread):
         """Say whether all that was sent is captured soon."""
         parts = range(self.partitions)
         return eventually(
-            lambda: sum(self.capturing.offsets(part) for part in parts) >= self.count, seconds=seconds
+            lambda: sum(self.capturing.offsets(part) for part in parts) >= self.sent, seconds=seconds
         )
 
     def sum(self) -> dict[str, Any]:
@@ -52,9 +64,9 @@ class Flow(threading.Thread):
         ((tasks,),) = self.capturing.rows("SELECT count(*) FROM task")
         report = self.capturing.verified()
         return {
-            "events": self.count,
+            "events": self.sent,
             "seconds": round(self.took, 1),
-            "lost": self.count - different,
+            "lost": self.sent - different,
             "doubled": stored - different,
             "quarantined": quarantined,
             "tasks": tasks,
