@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -13,21 +9,11 @@ import pytest
 import sqlalchemy as sa
 from msgspec.json import decode
 
-from reviewsvc.crypto import signing_keys as files
 from reviewsvc.crypto.log_signer import LogSigner
-from reviewsvc.crypto.notes import (
-    ED25519,
-    MLDSA44,
-    Note,
-    Verifier,
-    open_note,
-    parse_verifier,
-    signature_lines,
-)
 from reviewsvc.db import logs, seals
 from reviewsvc.db import tables as t
 from reviewsvc.db.hot import seals as stored
-from reviewsvc.db.hot.connection import Connected, connect
+from reviewsvc.db.hot.connection import connect
 from reviewsvc.db.schema import downgrade, upgrade
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.checkpoint import Checkpoint, parse_checkpoint
@@ -35,13 +21,10 @@ from reviewsvc.domain.entries import Ref, leaf_hash, parse
 from reviewsvc.domain.facts import Checkpoint as Said
 from reviewsvc.domain.signing import SigningError
 from reviewsvc.domain.tree import inclusion_proof, root_of, verify_consistency, verify_inclusion
-from reviewsvc.usecases import signing_keys, tiles
+from reviewsvc.usecases import tiles
 from reviewsvc.usecases.sealing import Sealer, SealingError
-from reviewsvc.usecases.signing_keys import SigningKeyRefusedError
 from tests.fixtures.cases import Bank, event
-from tests.fixtures.house import RunProcesses
-from tests.fixtures.installed import AT, ORIGIN, SYSTEM
-from tests.fixtures.processes import eventually
+from tests.fixtures.installed import AT, ORIGIN
 from tests.fixtures.sealed import SealedBank
 
 pytestmark = pytest.mark.real
@@ -54,11 +37,6 @@ MINE = f"(SELECT log_id FROM log WHERE name = '{CAPTURED}')"
 def bodies(held: SealedBank, log_id: int) -> list[bytes]:
     with held.sessions.begin() as session:
         return [one.body for one in logs.read(session, log_id, -1, 100_000)]
-
-
-def opened(held: SealedBank, log: str, note: str, *, key: int = 0) -> Note:
-    verifier = files.named(parse_verifier(held.vkeys()[key]), log)
-    return open_note(note.encode(), [verifier])
 
 
 def capture(held: SealedBank, count: int, name: str = "p") -> None:
@@ -85,7 +63,7 @@ def test_every_log_is_signed_over_the_bytes_that_are_stored(signed: SealedBank) 
     assert found[CAPTURED].size == 601
     assert len(found) == count(signed, t.log)
     for log in found.values():
-        text = opened(signed, log.name, log.note).text
+        text = signed.opened(log.name, log.note).text
         leaves = [leaf_hash(body) for body in bodies(signed, log.log_id)]
         assert parse_checkpoint(text) == Checkpoint(f"{ORIGIN}/{log.name}", len(leaves), root_of(leaves))
     with signed.sessions.begin() as session:
@@ -281,69 +259,6 @@ def test_a_database_that_was_set_back_is_told(signed: SealedBank, owner_url: str
         Sealer(signed.sessions, signed.signer).step(AT + SECOND)
 
 
-def test_keys_are_rotated_with_an_overlap_and_each_change_is_an_entry(signed: SealedBank) -> None:
-    signed.seal()
-    (old,) = signed.vkeys()
-    files.add(signed.key_file)
-    new = signed.vkeys()[1]
-    told = signing_keys.announce(
-        signed.sessions, signed.bank.house.keyring, [new], overlap=DAY, actor=SYSTEM, at=AT + SECOND
-    )
-    assert [key.verifier.text() for key in told] == [new]
-    signed.seal(AT + 2 * SECOND)
-    note = signed.logs()["root/0"].note
-    assert [opened(signed, "root/0", note, key=key).text for key in (0, 1)]
-    signed.bank.person("anna")
-    signed.seal(AT + 2 * DAY)
-    note = signed.logs()["root/0"].note
-    assert opened(signed, "root/0", note, key=1)
-    assert f"+{old}"[-10:] not in note
-    with signed.sessions.begin() as session:
-        keys = signing_keys.history(session)
-    ends = [None, AT + SECOND + DAY]
-    assert [key.verifier.text() for key in keys] == [new, old]
-    assert [key.valid_until for key in keys] == [end and int(end.timestamp() * 1e6) for end in ends]
-    assert signed.bank.kinds("activity").count("signing_key") == 3
-
-
-def test_a_second_signature_stands_on_the_root_alone(signed: SealedBank) -> None:
-    files.add(signed.key_file, MLDSA44)
-    signed.announce(signed.vkeys()[1])
-    signed.seal()
-    found = signed.logs()
-    kinds = {name: kinds_of(signed, found[name].note, name) for name in ("root/0", "activity/0/0")}
-    assert kinds == {"root/0": [ED25519, MLDSA44], "activity/0/0": [ED25519]}
-
-
-def kinds_of(held: SealedBank, note: str, name: str) -> list[int]:
-    known = [files.named(parse_verifier(vkey), name) for vkey in held.vkeys()]
-    by_id = {each.key_id: each.kind for each in known}
-    return sorted(by_id[each.key_id] for each in open_note(note.encode(), known).signatures)
-
-
-def test_without_a_good_key_nothing_is_sealed_and_it_is_said(signed: SealedBank) -> None:
-    signed.seal()
-    keyring = signed.bank.house.keyring
-    (vkey,) = signed.vkeys()
-    signing_keys.end(signed.sessions, keyring, vkey, until=AT + SECOND, actor=SYSTEM, at=AT)
-    with pytest.raises(SealingError, match="keys rotate"):
-        signed.seal(AT + 2 * SECOND)
-    with pytest.raises(SigningKeyRefusedError, match="has ended"):
-        signed.announce(vkey, at=AT + 2 * SECOND)
-
-
-def test_a_key_of_somebody_else_is_not_announced(signed: SealedBank) -> None:
-    other = Verifier("elsewhere.example.org", ED25519, bytes(32)).text()
-    for wrong in (other, "no key", signed.vkeys()[0] + "A"):
-        with pytest.raises(SigningKeyRefusedError):
-            signed.announce(wrong)
-
-
-def test_a_key_that_is_announced_twice_is_said_once(signed: SealedBank) -> None:
-    signed.announce(*signed.vkeys())
-    assert signed.bank.kinds("activity").count("signing_key") == 1
-
-
 @pytest.mark.parametrize("role", ["capture", "relay", "web", "worker", "read"])
 def test_no_process_can_change_what_was_signed(database_url: str, role: str) -> None:
     with connect(database_url, role) as connection:
@@ -359,47 +274,6 @@ def test_even_the_owner_meets_a_trigger(signed: SealedBank, owner_url: str) -> N
     for table in ("checkpoint", "tile", "signing_key"):
         with psycopg.connect(owner_url) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute(f"DELETE FROM {table}")
-
-
-def test_the_worker_seals_with_the_key_that_the_command_made(
-    process_settings: dict[str, str], run_processes: RunProcesses, database_url: str, tmp_path: Path
-) -> None:
-    keys = {"REVIEWSVC_SIGNING_KEY_FILE": str(tmp_path / "signing.key")}
-    made = command("keys", "make", settings=process_settings | keys)
-    run_processes("worker", **keys)
-    with connect(database_url, "read") as connection:
-        assert eventually(lambda: len(stored.sealed_logs(connection)) == 5)
-        notes = {each.name: each.note for each in stored.sealed_logs(connection)}
-    for name, note in notes.items():
-        assert open_note(note.encode(), [files.named(parse_verifier(made), name)])
-    listed = command("keys", "list", settings=process_settings | keys)
-    assert listed.startswith(made)
-    assert command("keys", "make", settings=process_settings | keys) == made
-    new = command("keys", "rotate", "--overlap-days", "1", settings=process_settings | keys)
-    with connect(database_url, "read") as connection:
-        assert eventually(lambda: new_id(new) in root_note(connection))
-
-
-def new_id(vkey: str) -> bytes:
-    return files.named(parse_verifier(vkey), "root/0").key_id
-
-
-def root_note(connection: Connected) -> set[bytes]:
-    found = stored.sealed_log(connection, "root/0")
-    assert found is not None
-    return {b64decode(line.split()[2])[:4] for line in signature_lines(found.note.encode())}
-
-
-def command(*words: str, settings: dict[str, str]) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "reviewsvc.cli", *words],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip()
 
 
 def test_the_tables_come_and_go_with_their_migration(bank: Bank, owner_url: str) -> None:
