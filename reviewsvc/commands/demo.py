@@ -29,8 +29,8 @@ MOST_FAULTS = 20
 @click.option("--logs", is_flag=True, help="Show what the processes write to their logs.")
 @click.option("--check", is_flag=True, help="Do it without a person, and exit 1 if anything is off.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: print one JSON object on stdout.")
-@click.option("--events", type=click.IntRange(20), default=EVENTS, hidden=True)
-def demo(rate: float | None, data: Path | None, port: int | None, events: int, **flags: bool) -> None:
+@click.option("--events", type=click.IntRange(20), hidden=True)
+def demo(rate: float | None, data: Path | None, port: int | None, events: int | None, **flags: bool) -> None:
     """Show the whole service on real data.
 
     A model trained on real mortgage applications judges the rest of them. Its answers go to Kafka one by
@@ -40,13 +40,13 @@ def demo(rate: float | None, data: Path | None, port: int | None, events: int, *
         raise click.UsageError("--json goes with --check.")
     settings = _settings(port)
     if flags["check"]:
-        _check(settings, data, rate=rate or 50, events=events, as_json=flags["as_json"])
+        _check(settings, data, rate=rate or 50, events=events or EVENTS, as_json=flags["as_json"])
         return
     from reviewsvc.demo.run import run
     from reviewsvc.local.children import interruptible
 
     with interruptible():
-        run(settings, data, rate=rate or 2, echo=flags["logs"])
+        run(settings, data, rate=rate or 2, events=events, echo=flags["logs"])
 
 
 def _settings(port: int | None) -> "Settings":

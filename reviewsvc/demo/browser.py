@@ -99,7 +99,7 @@ class Browser:
         except HTTPError as error:
             with error:
                 told = error.read(2000).decode(errors="replace")
-            raise PageError(f"{request.method} {url} answered {error.code}: {told}") from error
+            raise PageError(f"{request.get_method()} {url} answered {error.code}: {told}") from error
 
 
 def read_page(url: str, text: str) -> Page:

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.live import Live
 
 from reviewsvc.config import Settings
-from reviewsvc.db.hot import tallies
-from reviewsvc.db.hot.connection import connect
 from reviewsvc.demo import terminal
-from reviewsvc.demo.opening import Demo, opened
+from reviewsvc.demo.lookout import Lookout
+from reviewsvc.demo.opening import opened
 from reviewsvc.demo.sender import Sender, run_name
 from reviewsvc.demo.temporary import fresh_folder
+from reviewsvc.demo.terminal import Progress, Scene
 
 LOOK_SECONDS = 0.5
 
@@ -35,34 +35,29 @@ def data_folder(given: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def run(settings: Settings, given: Path | None, *, rate: float, echo: bool) -> None:
-    """Show the demo until Ctrl-C, sending `rate` answers a second; raises what `running` raises."""
+def run(settings: Settings, given: Path | None, *, rate: float, events: int | None, echo: bool) -> None:
+    """Show the demo until Ctrl-C, sending `rate` answers a second, all or the first `events` of them.
+
+    Raises what `running` raises, and SendingError.
+    """
     console = Console()
     with data_folder(given) as folder, opened(settings, folder, say=sayer(console), echo=echo) as demo:
         terminal.greet(console, demo)
         try:
-            _show(console, demo, rate)
+            told = demo.service.settings
+            wanted = demo.applications[:events]
+            _show(console, told, Sender(told.kafka, wanted, rate=rate, run=run_name()))
         except KeyboardInterrupt:
             console.print()
 
 
-def _show(console: Console, demo: Demo, rate: float) -> None:
-    service = demo.service
-    sender = Sender(service.settings.kafka, demo.applications, rate=rate, run=run_name())
+def _show(console: Console, settings: Settings, sender: Sender) -> None:
     live = Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext()
-    with sender, connect(service.settings.database_url, "read") as conn, live as moving:
+    with sender, Lookout(settings.database_url) as lookout, live as moving:
         screen = terminal.screen(console, moving)
-        while True:
-            if sender.failure:
-                raise SendingError(f"Sending to Kafka failed: {sender.failure}") from sender.failure
-            screen.show(
-                terminal.Scene(
-                    sent=len(sender.sent),
-                    total=sender.total,
-                    is_done=sender.is_done,
-                    tally=tallies.tally(conn),
-                    sizes=tallies.sizes(conn),
-                    address=service.settings.public_url,
-                )
-            )
+        while not sender.failure:
+            if seen := lookout.look():
+                progress = Progress(len(sender.sent), sender.total, sender.is_done)
+                screen.show(Scene(progress, seen.tally, seen.sizes, settings.public_url))
             time.sleep(LOOK_SECONDS)
+    raise SendingError(f"Sending to Kafka failed: {sender.failure}") from sender.failure

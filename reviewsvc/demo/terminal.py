@@ -1,9 +1,12 @@
 """What the demo shows: where to go, who may log in, and what happens, live where a terminal can."""
 
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,13 +20,18 @@ from reviewsvc.demo.opening import Demo
 PLAIN_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What is to be shown at one moment."""
+class Progress(NamedTuple):
+    """How far sending has come."""
 
     sent: int
     total: int
     is_done: bool
+
+
+class Scene(NamedTuple):
+    """What is to be shown at one moment."""
+
+    progress: Progress
     tally: Tally
     sizes: list[Size]
     address: str
@@ -46,7 +54,15 @@ def greet(console: Console, demo: Demo) -> None:
     console.print(
         f"\n[dim]For other commands, in another terminal:  set -a; . {place}; set +a", soft_wrap=True
     )
-    console.print("[dim]For example:  reviewsvc audit verify.   Ctrl-C ends the demo.\n", highlight=False)
+    console.print(f"[dim]For example:  {_command()} audit verify.   Ctrl-C ends the demo.\n", highlight=False)
+
+
+def _command() -> str:
+    """Return how a shell finds our command: by its name, or in the environment that runs this."""
+    beside = Path(sys.executable).with_name("reviewsvc")
+    if shutil.which("reviewsvc"):
+        return "reviewsvc"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def _people(demo: Demo) -> Table:
@@ -77,14 +93,21 @@ class _Lines:
         self._console = console
         self._clock = clock
         self._said = ""
+        self._ended = False
         self._at = -PLAIN_SECONDS
 
     def show(self, scene: Scene) -> None:
-        """Say a scene in a line, if it is another one and the last line is old enough."""
+        """Say a scene in a line, if it is another one and the last line is old enough; the end at once."""
         line = _line(scene)
         if line != self._said and self._clock() - self._at >= PLAIN_SECONDS:
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._say(line)
             self._said, self._at = line, self._clock()
+        if scene.progress.is_done and not self._ended:
+            self._say(_ending(scene))
+            self._ended = True
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def _panel(scene: Scene) -> Group:
@@ -100,7 +123,7 @@ def _panel(scene: Scene) -> Group:
 def _values(scene: Scene) -> dict[str, str]:
     tally = scene.tally
     return {
-        "sent": f"{scene.sent:,} of {scene.total:,}",
+        "sent": f"{scene.progress.sent:,} of {scene.progress.total:,}",
         "captured": f"{tally.captured:,}",
         "to people": f"{tally.queued:,}",
         "waiting": f"{tally.waiting:,}",
@@ -110,9 +133,9 @@ def _values(scene: Scene) -> dict[str, str]:
 
 
 def _ending(scene: Scene) -> str:
-    if not scene.is_done:
+    if not scene.progress.is_done:
         return f"The model is deciding; its answers go to Kafka one by one. The desk: {scene.address}"
-    return f"All {scene.sent:,} answers were sent. The desk stays up: {scene.address}"
+    return f"All {scene.progress.sent:,} answers were sent. The desk stays up: {scene.address}"
 
 
 def _line(scene: Scene) -> str:

@@ -74,7 +74,7 @@ def running(
         open_installation(sessions, keyring, whole.origin, datetime.now(UTC), activity_logs=shards)
         keeper = ends.enter_context(Keeper(processes.children(whole), folder.logs, echo=echo, say=say))
         _await_ready(keeper, folder, say)
-        folder.write_environment(processes.environment(whole))
+        folder.write_environment({**processes.environment(whole), "REVIEWSVC_URL": whole.public_url})
         ends.callback(say, "Stopping …")
         yield Service(whole, stack.owner_url, folder, keeper, sessions, keyring)
 

@@ -1,12 +1,13 @@
 """`reviewsvc demo --check` on few events: all that it does for hundreds."""
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+
+from tests.fixtures.long_commands import free_environment
 
 # One worker runs all tests here, since they look at one run.
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("demo-check")]
@@ -32,12 +33,9 @@ FIGURES = {
 @pytest.fixture(scope="module")
 def done() -> subprocess.CompletedProcess[str]:
     """The check, run once for all tests here, on a PostgreSQL and a Kafka of its own."""
-    given = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "KAFKA_"))
-    }
     return subprocess.run(
         [sys.executable, "-m", "reviewsvc.cli", "demo", "--check", "--json", "--events", str(EVENTS)],
-        env=given,
+        env=free_environment(),
         capture_output=True,
         text=True,
         check=False,
