@@ -9,7 +9,7 @@ import psycopg
 
 from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.load import DOCUMENTS, PARTITIONS, Load
-from tests.benchmarks.world import Database, World, peak_mb, query
+from tests.benchmarks.world import Database, World, cpu_seconds, peak_mb, query
 
 TARGET, TARGET_MB, SHARE = 20_000.0, 250.0, 0.5
 BATCH = 5_000
@@ -25,10 +25,11 @@ Say = Callable[[str], None]
 
 
 class Run(NamedTuple):
-    """One run: events a second, the process's peak in MiB, and the same rows copied alone."""
+    """One run: events a second, peak in MiB, processor time an event, and the same rows copied alone."""
 
     rate: float
     peak_mb: float
+    cpu_us: float
     copied: float
 
 
@@ -67,6 +68,12 @@ def _figures(database: Database, events: int, done: Sequence[Run], fresh: Run) -
         at_most("capture.rss_mb", peak, "MiB", TARGET_MB),
         bare._replace(note="COPY alone of the same entries, payloads and predictions"),
         Figure("capture.events_per_second_new_subjects", fresh.rate, "events/s", note="every subject is new"),
+        Figure(
+            "capture.cpu_us_per_event",
+            statistics.median(run.cpu_us for run in done),
+            "µs",
+            note="of the process alone, its start included",
+        ),
         Figure("capture.routed_share", routed / events * 100, "%", note=f"of {events:,} events"),
     ]
 
@@ -76,14 +83,17 @@ def _run(database: Database, load: Load, say: Say) -> Run:
     process = database.start("consumers", "capture", **settings)
     try:
         seen = _watch(database, process, load.events + PARTITIONS)
-        peak = peak_mb(process.pid)
+        peak, cpu_us = peak_mb(process.pid), cpu_seconds(process.pid) / load.events * 1e6
     finally:
         process.terminate()
         process.communicate(timeout=60)
     rate = _rate(seen, load.events // 10)
     copied = _copied(database)
-    say(f"{database.name}: {rate:,.0f} events/s, {peak:.0f} MiB; copied alone {copied:,.0f} events/s")
-    return Run(rate, peak, copied)
+    say(
+        f"{database.name}: {rate:,.0f} events/s, {peak:.0f} MiB, {cpu_us:.0f} µs of processor an event; "
+        f"copied alone {copied:,.0f} events/s"
+    )
+    return Run(rate, peak, cpu_us, copied)
 
 
 def _watch(database: Database, process: Any, entries: int) -> list[tuple[float, int]]:

@@ -109,6 +109,12 @@ def peak_mb(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
+def cpu_seconds(pid: int) -> float:
+    """The time that a process has spent on a processor so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def query(url: str, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Ask a database once."""
     with psycopg.connect(url, autocommit=True) as conn:
