@@ -29,12 +29,19 @@ def due_step(desk: Desk, *, at: datetime) -> int:
     """Do with tasks whose due time has passed what their queue says, each in a transaction of its own.
 
     They wait, go to another queue, or end with the model's answer, which is never a label. Returns how many.
+    One task that cannot be moved keeps no other from its turn; what hindered it is raised at the end.
     """
     with desk.sessions.begin() as session:
         late = tasks.due(session, at, _MOST_AT_ONCE)
+    faults: list[Exception] = []
     for task_id in late:
-        with desk.work(None, at) as work:
-            _pass(work, task_id)
+        try:
+            with desk.work(None, at) as work:
+                _pass(work, task_id)
+        except Exception as fault:  # noqa: BLE001 - told below, once the others have had their turn
+            faults.append(fault)
+    if faults:
+        raise faults[0]
     return len(late)
 
 

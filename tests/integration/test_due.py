@@ -1,8 +1,10 @@
 from datetime import timedelta
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
+from reviewsvc.crypto.envelope import EnvelopeError
 from reviewsvc.db import tables as t
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import review
@@ -67,6 +69,21 @@ def test_a_task_may_end_with_the_models_answer_which_is_no_label(bank: Bank, des
     (ending,) = [one for one in endings if one]
     assert ending.final
     assert (ending.final.status, ending.final.label) == ("defaulted", "approve")
+
+
+def test_a_task_that_cannot_be_moved_keeps_no_other_from_its_turn(
+    bank: Bank, desk: Desk, owner_url: str
+) -> None:
+    bank.apply({**QUEUE, "due_in_minutes": 30, "when_due": "defaulted"})
+    bank.capture([event("p-1"), event("p-2")])
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "UPDATE payload SET ciphertext = 'x' WHERE (log_id, seq) ="
+            " (SELECT prediction_log_id, prediction_seq FROM task ORDER BY due_at, task_id LIMIT 1)"
+        )
+    with pytest.raises(EnvelopeError):
+        due_step(desk, at=DUE)
+    assert sorted(row.status for row in bank.rows(sa.select(t.task))) == ["defaulted", "pending"]
 
 
 def test_ended_leases_and_rests_open_their_tasks(bank: Bank, desk: Desk) -> None:
