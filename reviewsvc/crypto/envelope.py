@@ -45,10 +45,14 @@ class Cipher:
 
     def open(self, ciphertext: bytes, commit: bytes) -> bytes:
         """Open what was stored and hold it against the commitment, since GCM does not bind the plaintext."""
+        return self.open_salted(ciphertext, commit)[SALT_BYTES:]
+
+    def open_salted(self, ciphertext: bytes, commit: bytes) -> bytes:
+        """Open it with its salt in front: who has both can check the commitment."""
         try:
             salted = self._aes.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], None)
         except (InvalidTag, ValueError) as fault:
             raise EnvelopeError("the stored payload does not open with its key") from fault
         if sha256(salted).digest() != commit:
             raise EnvelopeError("the stored payload opens, but not to what its entry commits to")
-        return salted[SALT_BYTES:]
+        return salted

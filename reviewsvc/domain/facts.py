@@ -205,12 +205,17 @@ class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Labels or entries left the house: what, for which model, up to which seq, how many."""
+    """Labels or entries left the house: what, for which model, up to which seq, how many.
+
+    Of a bundle: `up_to` is how far the root log is in it, `manifest` the SHA-256 of its manifest.
+    """
 
     what: str
     model: str | None
     rows: int
     up_to: int
+    manifest: str | None = None
+    payloads: int | None = None
 
 
 class SigningKey(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
