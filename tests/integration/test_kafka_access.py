@@ -94,7 +94,8 @@ def as_user(guarded: Kafka) -> As:
 def topics(as_user: As) -> list[str]:
     """Make the service's topics as the one who may, and look at those that are captured."""
     wanted = Topics()
-    names = [*wanted.prediction_topics, *wanted.outcome_topics, wanted.labels_topic, wanted.decisions_topic]
+    names = [*wanted.prediction_topics, *wanted.outcome_topics]
+    names += [wanted.labels_topic, wanted.decisions_topic, wanted.checkpoints_topic]
     admin = broker.admin(as_user("reviewsvc-topics"), client_id="topics")
     broker.create_topics(admin, dict.fromkeys(names, 1))
     broker.refuse_compacted(admin, PREDICTIONS)
@@ -124,7 +125,7 @@ def test_capture_may_look_at_its_topics_and_read_them_in_its_group(as_user: As) 
 
 
 @pytest.mark.usefixtures("topics")
-@pytest.mark.parametrize("topic", [LABELS, "reviewsvc.decisions.v1"])
+@pytest.mark.parametrize("topic", [LABELS, "reviewsvc.decisions.v1", "reviewsvc.checkpoints.v1"])
 def test_the_relay_may_send_in_transactions_and_keep_its_place_there(as_user: As, topic: str) -> None:
     settings = as_user("reviewsvc-relay")
     name = f"labels/a/0-{topic}"
