@@ -1,4 +1,4 @@
-"""The relay process: labels and final answers leave for their topics, exactly once, until told to stop."""
+"""The relay process: labels, answers and checkpoints leave for their topics once, until told to stop."""
 
 import signal
 import threading
@@ -44,7 +44,11 @@ class Relay:
     def __init__(self, settings: "Settings", stop: threading.Event) -> None:
         self._settings, self._stop = settings, stop
         kafka = settings.kafka
-        self._topics = {"labels": kafka.labels_topic, "activity": kafka.decisions_topic}
+        self._topics = {
+            "labels": kafka.labels_topic,
+            "activity": kafka.decisions_topic,
+            "root": kafka.checkpoints_topic,
+        }
         self._keyring = Keyring(load_kek(Path(settings.kek_file)))
         self._watchdog = Watchdog(_HANG_SECONDS)
         self._means: Means | None = None
@@ -80,7 +84,7 @@ class Relay:
         for log in relays.logs(self._means.connection):
             moved = self._move(self._means, log) or moved
             relay = self._relays.get(log.log_id)
-            behind += log.size - 1 - relay.seen if relay else 0
+            behind += max(log.size - 1 - relay.seen, 0) if relay else 0
         _BEHIND.set(behind)
         return moved
 

@@ -35,8 +35,12 @@ def add(session: Session, row: LabelRow, decided: Place | None) -> None:
 
 
 def logs_of(session: Session, model: str) -> list[sa.Row[Any]]:
-    """Return a model's label logs, one per incarnation: log_id, incarnation, name, size."""
-    columns = (t.log.c.log_id, t.log.c.incarnation, t.log.c.name, t.head.c.size)
+    """Return a model's label logs, one per incarnation: log_id, incarnation, name, size, and what may leave.
+
+    `leaving` is the seq, left out, up to which labels may leave: what is signed, once anything is.
+    """
+    leaving = sa.func.leaving_size(t.log.c.log_id).label("leaving")
+    columns = (t.log.c.log_id, t.log.c.incarnation, t.log.c.name, t.head.c.size, leaving)
     return list(
         session.execute(
             sa.select(*columns)

@@ -9,8 +9,12 @@ from psycopg.types.json import Jsonb
 
 _LOCK: Final = 7205
 _LOGS: Final = (
-    "SELECT l.log_id, l.name, l.kind, h.size FROM log l JOIN head h USING (log_id) "
-    "WHERE l.kind IN ('labels', 'activity') ORDER BY l.log_id"
+    "SELECT l.log_id, l.name, l.kind, leaving_size(l.log_id) FROM log l "
+    "WHERE l.kind IN ('labels', 'activity') OR l.kind = 'root' AND EXISTS (SELECT FROM signing_key) "
+    "ORDER BY l.log_id"
+)
+_CHECKPOINTS: Final = (
+    "SELECT size, note FROM checkpoint WHERE log_id = %s AND size > %s AND size <= %s ORDER BY size LIMIT %s"
 )
 _FLOOR: Final = "SELECT seq, topic_id, end_offsets FROM relay_place WHERE log_id = %s AND topic = %s"
 _NOTE: Final = (
@@ -23,7 +27,7 @@ Connection = psycopg.Connection[Any]
 
 
 class RelayedLog(NamedTuple):
-    """A log that leaves: its id, name and kind, and the seq that its next entry gets."""
+    """A log that leaves: its id, name and kind, and the seq, left out, up to which its entries may leave."""
 
     log_id: int
     name: str
@@ -42,6 +46,12 @@ class Floor(NamedTuple):
 def logs(connection: Connection) -> list[RelayedLog]:
     """Return the logs that leave, by id."""
     return [RelayedLog(*row) for row in connection.execute(_LOGS)]
+
+
+def checkpoints(connection: Connection, log: RelayedLog, after: int, limit: int) -> list[tuple[int, str]]:
+    """Return (last seq, note) of a log's checkpoints that cover more than a seq, the smallest first."""
+    rows = connection.execute(_CHECKPOINTS, (log.log_id, after + 1, log.size, limit))
+    return [(size - 1, note) for size, note in rows]
 
 
 def try_lock(connection: Connection, log_id: int) -> bool:

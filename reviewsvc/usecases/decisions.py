@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from reviewsvc.crypto.keyed import keyed_hash
-from reviewsvc.db import logs, predictions, tasks, versions
+from reviewsvc.db import logs, predictions, seals, tasks, versions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.case_secrets import CaseSecrets
 from reviewsvc.domain.decisions import DecisionRecord, decision_record, read_ending
@@ -47,7 +47,11 @@ def answer(
             prediction_id,
         )
         task = tasks.by_id_hash(work.session, bytes(found.id_hash))
-        if task is not None and task.status in _ENDED and task.answer_seq is not None:
+        if (
+            task is not None
+            and task.status in _ENDED
+            and _has_left(work, task.answer_log_id, task.answer_seq)
+        ):
             return _ended(work, task, secrets)
         return _open(found, task, model, secrets, at)
 
@@ -59,11 +63,17 @@ def _find(work: Work, model: str, prediction_id: str, source: str | None) -> sa.
     if source is not None:
         id_hash = keyed_hash(key, "id", model, source, prediction_id)[:_ID_BYTES]
         found = [row for row in found if bytes(row.id_hash) == id_hash]
+    found = [row for row in found if _has_left(work, row.log_id, row.seq)]
     if not found:
         raise NotCapturedError(f"No prediction {prediction_id} of {model} has been captured.")
     if len({bytes(row.id_hash) for row in found}) > 1:
         raise SeveralSourcesError(f"Several sources sent a prediction {prediction_id} of {model}: name one.")
     return found[-1]
+
+
+def _has_left(work: Work, log_id: int | None, seq: int | None) -> bool:
+    """Say whether an entry may be told: there is one, and it is signed, once entries are signed at all."""
+    return log_id is not None and seq is not None and seq < seals.leaving_size(work.session, log_id)
 
 
 def _source(work: Work, found: sa.Row[Any], model: str, prediction_id: str) -> str | None:

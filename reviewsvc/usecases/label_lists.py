@@ -31,7 +31,7 @@ def summary(desk: Desk, model: str) -> Summary:
             raise ModelMissingError(f"There is no model {model}.")
         counted = rows.counts(session, found.model_id)
     last = moment(counted.last_us) if counted.last_us else None
-    return Summary(counted.current, counted.withdrawn, last, logs[-1].incarnation, logs[-1].size)
+    return Summary(counted.current, counted.withdrawn, last, logs[-1].incarnation, logs[-1].leaving)
 
 
 def newest(

@@ -133,7 +133,7 @@ def _pull(work: Work, model: str, cursor: Cursor | None) -> Pull:
     if standing is None or (first.seq >= standing.size and standing is newest):
         raise CursorError(f"the labels of {model} end at {Cursor(newest.incarnation, newest.size - 1)}")
     spans = [
-        Span(row.log_id, row.name, first.seq if row is standing else 0, row.size)
+        Span(row.log_id, row.name, first.seq if row is standing else 0, row.leaving)
         for row in found
         if row.incarnation >= first.incarnation
     ]

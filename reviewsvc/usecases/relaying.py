@@ -1,4 +1,4 @@
-"""What leaves of a log, as messages: labels of label logs, final answers of activity logs."""
+"""What leaves of a log, as messages: labels, final answers of activity logs, the root log's checkpoints."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import psycopg
 
+from reviewsvc.db import relays
 from reviewsvc.db.relays import RelayedLog
 from reviewsvc.db.sealed import SealedEntry
 from reviewsvc.domain.decisions import decision_record, may_end, read_ending
@@ -21,7 +22,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Message(NamedTuple):
-    """One record of a topic: its key (the prediction's keyed hash in hex), its value and its headers."""
+    """One record of a topic: its key (the prediction's keyed hash in hex, or the log), value and headers."""
 
     key: bytes
     value: bytes
@@ -37,6 +38,8 @@ class Leaving(NamedTuple):
 
 def read(connection: psycopg.Connection[Any], keyring: Keyring, log: RelayedLog, after: int) -> Leaving:
     """Read what leaves of the next few hundred entries after a seq."""
+    if log.kind == "root":
+        return _checkpoints(connection, log, after)
     rows = opening.read(connection, Part(log.log_id, after, log.size, AT_ONCE))
     messages = _labels if log.kind == "labels" else _decisions
     found = list(messages(connection, keyring, log.name, rows))
@@ -62,6 +65,13 @@ def _decisions(
         if said is not None:
             record = decision_record(log, entry, said, secrets)
             yield Message(said.id.encode(), _encode(record), _place(log, entry.seq))
+
+
+def _checkpoints(connection: psycopg.Connection[Any], log: RelayedLog, after: int) -> Leaving:
+    """Each signed note, byte for byte: what a monitor needs to notice another history."""
+    rows = relays.checkpoints(connection, log, after, AT_ONCE)
+    found = [Message(log.name.encode(), note.encode(), _place(log.name, seq)) for seq, note in rows]
+    return Leaving(found, rows[-1][0] if rows else log.size - 1)
 
 
 def _place(log: str, seq: int) -> list[tuple[str, bytes]]:
