@@ -19,10 +19,9 @@ from consumers.settings import from_settings
 from consumers.watchdog import Watchdog
 from reviewsvc import health, telemetry
 from reviewsvc.crypto.kek import load_kek
-from reviewsvc.db import relays
-from reviewsvc.db.hot import keys, scan
+from reviewsvc.db.hot import keys, relays, scan
 from reviewsvc.db.hot.connection import connect
-from reviewsvc.db.relays import RelayedLog
+from reviewsvc.db.hot.relays import RelayedLog
 from reviewsvc.usecases.keyring import Keyring
 
 if TYPE_CHECKING:

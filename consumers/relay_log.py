@@ -13,8 +13,8 @@ from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartiti
 from consumers import broker, relay_place
 from consumers.relay_place import Target
 from consumers.settings import KafkaSettings
-from reviewsvc.db import relays
-from reviewsvc.db.relays import Floor, RelayedLog
+from reviewsvc.db.hot import relays
+from reviewsvc.db.hot.relays import Floor, RelayedLog
 from reviewsvc.usecases import relaying
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.relaying import Message

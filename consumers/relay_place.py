@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from consumers import broker
 from consumers.settings import KafkaSettings
-from reviewsvc.db.relays import Floor
+from reviewsvc.db.hot.relays import Floor
 
 NOTHING_SENT: Final = 0
 _ASK_MS: Final = 10_000

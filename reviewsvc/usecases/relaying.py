@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import psycopg
 
-from reviewsvc.db import relays
-from reviewsvc.db.relays import RelayedLog
+from reviewsvc.db.hot import relays
+from reviewsvc.db.hot.relays import RelayedLog
 from reviewsvc.db.sealed import SealedEntry
 from reviewsvc.domain.decisions import decision_record, may_end, read_ending
 from reviewsvc.domain.entries import Entry
