@@ -1,10 +1,10 @@
 """Events that flow at a steady rate while things break, and the sum at the end."""
 
-import itertools
 import json
 import threading
 import time
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from consumers import broker
 from tests.fixtures.capturing import PATIENCE_SECONDS, Capturing, event
@@ -14,35 +14,40 @@ UNSURE = {"label": "refuse", "confidence": 0.55}
 UNSURE_EVERY = 20
 
 
-class Flow(threading.Thread):
-    """Sends numbered events at one rate, a twentieth of them for people, over partitions in turn.
+class Flow:
+    """Sends numbered events at one rate while its block runs, a twentieth of them for people.
 
-    So many within so many seconds at least; then on until `finish` is called.
+    So many within so many seconds at least; partitions take turns.
     """
 
     def __init__(self, capturing: Capturing, count: int, seconds: float, partitions: int = 3) -> None:
-        super().__init__(name="flow", daemon=True)
         self.capturing, self.count, self.seconds, self.partitions = capturing, count, seconds, partitions
         self.sent = 0
         self.took = 0.0
-        self._enough = threading.Event()
+        self._ended, self._abandoned = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._send, name="flow", daemon=True)
 
-    def finish(self) -> None:
-        """Send what is left of the least that was to be sent, and wait for that."""
-        self._enough.set()
-        self.join()
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
 
-    def run(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if error is not None:
+            self._abandoned.set()
+        self._thread.join()
+
+    def _send(self) -> None:
         producer = broker.producer(self.capturing.kafka, client_id="flow")
         began = time.monotonic()
-        for number in itertools.takewhile(
-            lambda n: n < self.count or not self._enough.is_set(), itertools.count()
-        ):
-            more: dict[str, Any] = {} if number % UNSURE_EVERY else {"output": UNSURE}
-            data = json.dumps(event(number, **more)).encode()
-            producer.send(self.capturing.topic, data, partition=number % self.partitions)
-            self.sent = number + 1
-            ahead = began + self.seconds * number / self.count - time.monotonic()
+        while not self._abandoned.is_set() and not (self._ended.is_set() and self.sent >= self.count):
+            more: dict[str, Any] = {} if self.sent % UNSURE_EVERY else {"output": UNSURE}
+            data = json.dumps(event(self.sent, **more)).encode()
+            producer.send(self.capturing.topic, data, partition=self.sent % self.partitions)
+            self.sent += 1
+            ahead = began + self.seconds * self.sent / self.count - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
         producer.flush(timeout=PATIENCE_SECONDS)

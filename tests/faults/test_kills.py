@@ -86,12 +86,11 @@ def test_three_kills_lose_and_double_nothing(
     for victim in victims:
         victim.start()
     assert all(map(is_ready, victims))
-    flow.start()
-    harm = Harm()
-    for place, victim in enumerate([victims[0], victims[1], victims[0]]):
-        time.sleep(1.5)
-        kill(victim, harm, conn, in_transaction=place != 1)
-    flow.finish()
+    with flow:
+        harm = Harm()
+        for place, victim in enumerate([victims[0], victims[1], victims[0]]):
+            time.sleep(1.5)
+            kill(victim, harm, conn, in_transaction=place != 1)
     assert flow.is_captured()
     found = flow.sum()
     assert {**found, "seconds": 0} == {**whole(flow.sent), "seconds": 0}
@@ -127,13 +126,12 @@ def test_twenty_kills_freezes_and_cut_connections_lose_and_double_nothing(
     for victim in [*victims, relay]:
         victim.start()
     assert all(map(is_ready, [*victims, relay]))
-    flow.start()
-    deciding.start()
-    harm = Harm()
-    while harm.is_too_little() or flow.sent < flow.count:
-        time.sleep(CHANCE.uniform(0.5, 3.0))
-        harm_by_chance(victims, relay, harm, conn)
-    flow.finish()
+    with flow:
+        deciding.start()
+        harm = Harm()
+        while harm.is_too_little() or flow.sent < flow.count:
+            time.sleep(CHANCE.uniform(0.5, 3.0))
+            harm_by_chance(victims, relay, harm, conn)
     assert flow.is_captured()
     deciding.stop()
     fenced = sum(len(victim.lines("fenced")) for victim in victims)

@@ -95,10 +95,14 @@ class Victim:
         return reasons
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """The value of a metric; None if it is not shown."""
+        """The value of a metric; None if it is not shown, or nobody answers."""
         shown = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
         start = f"{name}{{{shown}}} " if labels else f"{name} "
-        found = [line for line in self._get("/metrics")[1].splitlines() if line.startswith(start)]
+        try:
+            shown_now = self._get("/metrics")[1].splitlines()
+        except OSError:
+            return None
+        found = [line for line in shown_now if line.startswith(start)]
         return float(found[0].rsplit(" ", 1)[1]) if found else None
 
     def _get(self, path: str) -> tuple[int, str]:

@@ -131,18 +131,20 @@ def _claim_once(conn: Connected, claim: _Claim, patience_ms: int) -> Head | None
 
 def _end_holder(conn: Connected, log_id: int) -> None:
     """End the backend whose transaction holds a head's row: the row's xmax names that transaction."""
+    query = "SELECT xmax::text, current_user FROM head WHERE log_id = %s"
+    found = conn.execute(query, (log_id,)).fetchone()
+    if found is None:
+        return
+    holder, role = found
     # Only a backend of the same log-in may be ended, so the group's role is laid aside for one statement.
     with conn.transaction():
-        role = conn.execute("SELECT current_user").fetchone()
         conn.execute("RESET ROLE")
         conn.execute(
-            "SELECT pg_terminate_backend(l.pid, 2000) FROM head h JOIN pg_locks l "
-            "ON l.locktype = 'transactionid' AND l.transactionid = h.xmax AND l.mode = 'ExclusiveLock' "
-            "AND l.granted WHERE h.log_id = %s",
-            (log_id,),
+            "SELECT pg_terminate_backend(pid, 2000) FROM pg_locks WHERE locktype = 'transactionid' "
+            "AND transactionid = %s::xid AND mode = 'ExclusiveLock' AND granted",
+            (holder,),
         )
-        if role is not None:
-            conn.execute("SELECT set_config('role', %s, false)", (role[0],))
+        conn.execute("SELECT set_config('role', %s, false)", (role,))
 
 
 def locked(conn: Connected, log_ids: Iterable[int]) -> Mapping[int, Head]:
