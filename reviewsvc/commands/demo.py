@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewsvc.commands.extras import needed
+
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
 
@@ -42,9 +44,10 @@ def demo(rate: float | None, data: Path | None, port: int | None, events: int | 
     if flags["check"]:
         _check(settings, data, rate=rate or 50, events=events or EVENTS, as_json=flags["as_json"])
         return
-    from reviewsvc.demo.run import run
     from reviewsvc.local.children import interruptible
 
+    with needed("local,demo"):
+        from reviewsvc.demo.run import run
     with interruptible():
         run(settings, data, rate=rate or 2, events=events, echo=flags["logs"])
 
@@ -64,9 +67,10 @@ def _settings(port: int | None) -> "Settings":
 
 
 def _check(settings: "Settings", data: Path | None, *, rate: float, events: int, as_json: bool) -> None:
-    from reviewsvc.demo.check import check
     from reviewsvc.local.children import interruptible
 
+    with needed("local,demo"):
+        from reviewsvc.demo.check import check
     with interruptible():
         found = check(settings, data, rate=rate, events=events)
     for line in found.faults[:MOST_FAULTS]:

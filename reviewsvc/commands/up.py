@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewsvc.commands.extras import needed
+
 if TYPE_CHECKING:
     from reviewsvc.local.up import Service
 
@@ -25,7 +27,9 @@ def up(data: Path | None, port: int | None, *, logs: bool) -> None:
     from reviewsvc.local.children import interruptible
     from reviewsvc.local.datafolder import DataFolder, usual_folder
     from reviewsvc.local.ports import await_free
-    from reviewsvc.local.up import running
+
+    with needed("local"):
+        from reviewsvc.local.up import running
 
     settings = config.load()
     settings = replace(settings, port=port or settings.port)

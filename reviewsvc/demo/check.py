@@ -27,7 +27,7 @@ from reviewsvc.demo.sender import Sender, run_name
 from reviewsvc.local.processes import environment
 from reviewsvc.local.up import Say, Service
 
-WORK_SECONDS = 110
+WORK_SECONDS = 100
 RELAY_SECONDS = 20
 ERRS = 0.1
 SEEDS = (1, 15)
@@ -151,6 +151,7 @@ def _gather(
     given = [each for reviewer in reviewers for each in reviewer.given]
     ids = {application.number: each for each, application in sender.sent.items()}
     decided = {ids[each.application] for each in given if each.application in ids}
+    undone = sum(each.undone for each in given)
     labels = list(program.labels())
     kafka = demo.service.settings.kafka
     return Evidence(
@@ -162,7 +163,7 @@ def _gather(
         labels_api=labels,
         labels_kafka=_relayed(demo.service, kafka.labels_topic, at_least=len(labels)),
         decisions_api={each: program.decision(each) for each in sorted(decided)},
-        decisions_kafka=_relayed(demo.service, kafka.decisions_topic, at_least=len(decided)),
+        decisions_kafka=_relayed(demo.service, kafka.decisions_topic, at_least=len(given) + undone),
     )
 
 

