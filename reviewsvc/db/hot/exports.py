@@ -1,0 +1,80 @@
+"""What a bundle is made of, as it is stored: the logs as one root seals them, entries, ciphertexts, keys."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from reviewsvc.db.hot.connection import Connected
+
+
+class PinnedLog(NamedTuple):
+    """A log as far as a root seals it: the checkpoint, and the root's entry that holds it."""
+
+    log_id: int
+    name: str
+    kind: str
+    model: str | None
+    size: int
+    root: bytes
+    note: str
+    root_seq: int
+
+
+class Stored(NamedTuple):
+    """An entry's bytes."""
+
+    seq: int
+    body: bytes
+
+
+_PINNED = """
+SELECT DISTINCT ON (c.log_id) c.log_id, l.name, l.kind, l.model, c.size, c.root, c.note, c.root_seq
+FROM checkpoint c JOIN log l USING (log_id) WHERE c.root_seq < %s ORDER BY c.log_id, c.size DESC
+"""
+_ENTRIES = "SELECT seq, body FROM entry WHERE log_id = %s AND seq = ANY(%s) ORDER BY seq"
+_SEALED = """
+SELECT seq, ciphertext FROM payload WHERE log_id = %(log_id)s AND seq = ANY(%(seqs)s)
+UNION ALL
+SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq = ANY(%(seqs)s)
+"""
+_SEALED_RANGE = """
+SELECT seq, ciphertext FROM payload WHERE log_id = %(log_id)s AND seq >= %(first)s AND seq < %(behind)s
+UNION ALL
+SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq >= %(first)s AND seq < %(behind)s
+"""
+_KEYS = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%s)"
+
+
+def pinned(conn: Connected, root_size: int) -> list[PinnedLog]:
+    """Every log as the first `root_size` entries of the root log seal it, by name."""
+    found = [PinnedLog(*row) for row in conn.execute(_PINNED, (root_size,))]
+    return sorted(found, key=lambda log: log.name)
+
+
+def entries(conn: Connected, log_id: int, seqs: Sequence[int]) -> list[Stored]:
+    """The entries with these seqs, in order."""
+    with conn.cursor(binary=True) as cursor:
+        return [Stored(*row) for row in cursor.execute(_ENTRIES, (log_id, list(seqs)))]
+
+
+def ciphertexts(conn: Connected, log_id: int, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The stored payloads of some entries in order, by seq; what retention dropped is not there."""
+    asked = {"log_id": log_id, "first": seqs[0], "behind": seqs[-1] + 1, "seqs": list(seqs)}
+    dense = len(seqs) == seqs[-1] - seqs[0] + 1
+    with conn.cursor(binary=True) as cursor:
+        return dict(cursor.execute(_SEALED_RANGE if dense else _SEALED, asked))
+
+
+def wrapped_keys(conn: Connected, key_ids: Collection[str]) -> dict[str, bytes]:
+    """Those of these payload keys (ids in hex) that still exist, wrapped."""
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(_KEYS, ([bytes.fromhex(key_id) for key_id in key_ids],))
+        return {bytes(key_id).hex(): bytes(wrapped) for key_id, wrapped in cursor}
+
+
+def ids_of(conn: Connected, model: str, find: int) -> list[bytes]:
+    """The keyed hashes of a model's predictions that one id was sent with, one for each source."""
+    query = (
+        "SELECT DISTINCT id_hash FROM prediction JOIN model USING (model_id) WHERE find = %s AND name = %s"
+    )
+    with conn.cursor(binary=True) as cursor:
+        return [bytes(row[0]) for row in cursor.execute(query, (find, model))]

@@ -1,0 +1,199 @@
+"""What a bundle will hold: which checkpoints it stands on, and which entries of which logs."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.db.hot import exports, keys, picks, scan
+from reviewsvc.db.hot import seals as stored
+from reviewsvc.db.hot.connection import Connected
+from reviewsvc.db.hot.exports import PinnedLog
+from reviewsvc.db.hot.seals import SealedLog
+from reviewsvc.db.sessions import Session, Sessions
+from reviewsvc.domain.bundle import KeySpan, Question, QuestionError, Scope
+from reviewsvc.domain.entries import Actor, Entry
+from reviewsvc.domain.projections import signed64
+from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.signing_keys import history
+
+# A root log up to this size goes into a bundle as a whole; of a longer one, what seals the bundle's logs.
+WHOLE_ROOT: Final = 20_000
+_EARLIEST: Final = -(2**63)
+_LATEST: Final = 2**63 - 1
+_HASH_BYTES: Final = 16
+_FIND_BYTES: Final = 8
+_READ: Final = 4_096 * 8
+_read_at = msgspec.json.Decoder(Entry).decode
+
+
+class Piece(Struct, frozen=True):
+    """A log's part of a bundle."""
+
+    log_id: int
+    kind: str
+    model: str | None
+    note: str
+    scope: Scope
+
+    @property
+    def sealed(self) -> SealedLog:
+        """The log as far as this bundle has it."""
+        scope = self.scope
+        return SealedLog(self.log_id, scope.name, self.kind, scope.size, bytes.fromhex(scope.root), self.note)
+
+
+class Plan(Struct, frozen=True):
+    """A question, pinned to the checkpoints that stood when it was first asked; the root comes first."""
+
+    origin: str
+    question: Question
+    purpose: str
+    exporter: Actor
+    made_at: int
+    pieces: list[Piece]
+    keys: list[KeySpan]
+
+    @property
+    def root(self) -> Piece:
+        """The root log's part."""
+        return self.pieces[0]
+
+
+class Asked(NamedTuple):
+    """Who asks what, and what for."""
+
+    question: Question
+    purpose: str
+    exporter: Actor
+
+
+def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, at_us: int) -> Plan:
+    """Pin the logs and choose the entries; what is picked is kept in `folder`, a file a log.
+
+    Raises QuestionError if nothing is signed yet, or if nothing is about what is asked.
+    """
+    with sessions.begin() as session:
+        conn = Sessions.psycopg(session)
+        root = next((log for log in reversed(stored.sealed_logs(conn)) if log.kind == "root"), None)
+        if root is None:
+            raise QuestionError("no log is signed yet: `reviewsvc keys make`, and a worker that seals")
+        spans = [KeySpan(key.verifier.text(), key.valid_from, key.valid_until) for key in history(session)]
+        origin = scan.origin(conn) or ""
+        pinned = exports.pinned(conn, root.size)
+        terms = _terms(session, keyring, asked.question)
+    pieces = [_piece(sessions, log, asked.question, terms, folder) for log in _meant(pinned, asked.question)]
+    pieces = [piece for piece in pieces if piece.scope.entries]
+    if not pieces:
+        raise QuestionError("no sealed entry is about what is asked")
+    sealing = sorted(log.root_seq for log in pinned if log.log_id in {piece.log_id for piece in pieces})
+    first = _root_piece(root, sealing, folder)
+    return Plan(origin, asked.question, asked.purpose, asked.exporter, at_us, [first, *pieces], spans)
+
+
+def picked(folder: Path, log_id: int) -> Iterator[int]:
+    """Yield the seqs that were picked of a log, in order."""
+    with (folder / f"{log_id}.picks").open("rb") as stream:
+        while data := stream.read(_READ):
+            yield from array("q", data)
+
+
+def _meant(pinned: list[PinnedLog], question: Question) -> list[PinnedLog]:
+    """The logs that may hold what is asked; QuestionError if one is named that is not sealed."""
+    if question.logs:
+        known = {log.name: log for log in pinned}
+        missing = [name for name in question.logs if name not in known]
+        if missing:
+            raise QuestionError(f"there is no sealed log {', '.join(missing)}")
+        return [known[name] for name in sorted(set(question.logs))]
+    if question.model is not None:
+        return [log for log in pinned if log.kind != "labels" or log.model == question.model]
+    return pinned
+
+
+def _piece(
+    sessions: Sessions, log: PinnedLog, question: Question, terms: dict[str, Any], folder: Path
+) -> Piece:
+    if question.kind == "range":
+        with sessions.begin() as session:
+            first, behind = _between(Sessions.psycopg(session), log, question)
+        return _of(log, "range", first, behind, behind - first)
+    if question.kind == "model" and log.kind == "labels":
+        return _of(log, "range", 0, log.size, log.size)
+    count = 0
+    with (folder / f"{log.log_id}.picks").open("wb") as stream, sessions.begin() as session:
+        conn = Sessions.psycopg(session)
+        for seq in picks.seqs(conn, (log.log_id, log.kind), log.size, question.kind, terms):
+            stream.write(array("q", [seq]).tobytes())
+            count += 1
+    return _of(log, "picked", 0, log.size, count)
+
+
+def _of(log: PinnedLog, scope: Any, first: int, behind: int, entries: int) -> Piece:  # noqa: ANN401 - one of two words
+    told = Scope(log.name, log.size, log.root.hex(), scope, first, behind, entries)
+    return Piece(log.log_id, log.kind, log.model, log.note, told)
+
+
+def _root_piece(root: SealedLog, sealing: list[int], folder: Path) -> Piece:
+    whole = root.size <= WHOLE_ROOT
+    if not whole:
+        (folder / f"{root.log_id}.picks").write_bytes(array("q", sealing).tobytes())
+    entries = root.size if whole else len(sealing)
+    scope = Scope(
+        root.name, root.size, root.root.hex(), "range" if whole else "picked", 0, root.size, entries
+    )
+    return Piece(root.log_id, root.kind, None, root.note, scope)
+
+
+def _between(conn: Connected, log: PinnedLog, question: Question) -> tuple[int, int]:
+    """The seqs of a time, with the entry before it and the one behind: they show that nothing is cut off."""
+
+    def at(seq: int) -> int:
+        return _read_at(exports.entries(conn, log.log_id, [seq])[0].body).at
+
+    seqs = range(log.size)
+    first = bisect_left(seqs, question.since, key=at) if question.since is not None else 0
+    behind = bisect_left(seqs, question.until, key=at) if question.until is not None else log.size
+    return max(first - 1, 0), min(behind + 1, log.size)
+
+
+def _terms(session: Session, keyring: Keyring, question: Question) -> dict[str, Any]:
+    """What the queries of a question take."""
+    since, until = question.since, question.until
+    terms: dict[str, Any] = {
+        "since": _EARLIEST if since is None else since,
+        "until": _LATEST if until is None else until,
+        "model": question.model,
+        "reviewer": question.reviewer,
+        "queue": question.queue,
+    }
+    if question.subject is not None:
+        terms["subject"] = bytes.fromhex(question.subject)
+    if question.prediction_id is not None:
+        terms |= _case(session, keyring, question)
+    return terms
+
+
+def _case(session: Session, keyring: Keyring, question: Question) -> dict[str, Any]:
+    key, model, sent = keyring.hash_key(session, "prediction"), question.model or "", question.prediction_id
+    find = signed64(keyed_hash(key, "find", model, sent or "")[:_FIND_BYTES].hex())
+    if question.source is not None:
+        ids = [keyed_hash(key, "id", model, question.source, sent or "")[:_HASH_BYTES]]
+    else:
+        ids = exports.ids_of(Sessions.psycopg(session), model, find)
+    return {"find": find, "ids": ids}
+
+
+def subject_pseudonym(sessions: Sessions, keyring: Keyring, subject: str) -> str:
+    """Return what stands for a subject in entries. QuestionError if there is nothing, or nothing any more."""
+    with sessions.begin() as session:
+        index = keyed_hash(keyring.hash_key(session, "subject"), subject)
+        found = keys.of_subjects(Sessions.psycopg(session), [index])
+    if not found:
+        raise QuestionError("nothing is kept about this subject")
+    return bytes(found[0].key_id).hex()
