@@ -1,7 +1,7 @@
 """Logs: their heads, and the entries that are appended to them, each chained to the one before."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
+from reviewsvc.db.direct import run
 from reviewsvc.domain import entries, projections
 from reviewsvc.domain.entries import Actor, Entry, Ref
 from reviewsvc.domain.facts import Facts, Opened
@@ -21,6 +22,35 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
     "activity": ("shard",),
     "labels": ("model",),
     "root": (),
+}
+
+
+_LOCK: Final = (
+    "SELECT h.*, l.name, l.kind, i.origin FROM head h JOIN log l USING (log_id) CROSS JOIN installation i "
+    "WHERE h.log_id = ANY(%(log_ids)s) ORDER BY h.log_id FOR UPDATE OF h"
+)
+_SWAP: Final = (
+    "UPDATE head SET size = %(size)s, last_hash = %(last_hash)s, last_at = %(last_at)s "
+    "WHERE log_id = %(log_id)s AND epoch = %(epoch)s AND size = %(stored_size)s "
+    "AND last_hash = %(stored_hash)s RETURNING log_id"
+)
+_NAMES: Final = "SELECT log_id, name FROM log WHERE log_id = ANY(%(log_ids)s)"
+_ONE: Final = "SELECT body FROM entry WHERE log_id = %(log_id)s AND seq = %(seq)s"
+_ENTRY: Final = "INSERT INTO entry (log_id, seq, body) VALUES (%(log_id)s, %(seq)s, %(body)s)"
+_PAYLOAD: Final = (
+    "INSERT INTO payload (retention_class, at, log_id, seq, ciphertext) "
+    "VALUES (%(retention_class)s, %(at)s, %(log_id)s, %(seq)s, %(ciphertext)s)"
+)
+_ACTIVITY: Final = (
+    "INSERT INTO activity (log_id, seq, at, kind, actor, task_id, object) "
+    "VALUES (%(log_id)s, %(seq)s, %(at)s, %(kind)s, %(actor)s, %(task_id)s, %(object)s)"
+)
+# An entry with what belongs to it is one statement, by whether the log is one of activity and has a payload.
+_INSERTS: Final = {
+    (False, False): _ENTRY,
+    (False, True): f"WITH stored AS ({_PAYLOAD}) {_ENTRY}",
+    (True, False): f"WITH acted AS ({_ACTIVITY}) {_ENTRY}",
+    (True, True): f"WITH stored AS ({_PAYLOAD}), acted AS ({_ACTIVITY}) {_ENTRY}",
 }
 
 
@@ -71,14 +101,7 @@ def lock_heads(session: Session, log_ids: Collection[int]) -> dict[int, Head]:
 
     Label heads come after all others, in a second call. Raises LogMissingError and LogFrozenError.
     """
-    found = session.execute(
-        sa.select(t.head, t.log.c.name, t.log.c.kind, t.installation.c.origin)
-        .join(t.log, t.log.c.log_id == t.head.c.log_id)
-        .join(t.installation, sa.true())
-        .where(t.head.c.log_id.in_(log_ids))
-        .order_by(t.head.c.log_id)
-        .with_for_update(of=t.head)
-    ).all()
+    found = run(session, _LOCK, {"log_ids": list(log_ids)}).all()
     if len(found) != len(set(log_ids)):
         raise LogMissingError(f"of the logs {sorted(log_ids)} only {len(found)} exist")
     frozen = [row.name for row in found if row.frozen]
@@ -118,12 +141,12 @@ def append(
         payload=payload.said if payload else None,
     )
     body = entries.encode(made)
-    session.execute(sa.insert(t.entry).values(log_id=place.log_id, seq=place.seq, body=body))
+    values = {"log_id": place.log_id, "seq": place.seq, "at": place.at, "body": body}
     if payload:
-        _store(session, place, retention_class, payload.ciphertext)
+        values |= {"retention_class": retention_class, "ciphertext": payload.ciphertext}
     if head.kind == "activity":
-        row = projections.activity_row(place, made, facts)
-        session.execute(sa.insert(t.activity).values(row._asdict()))
+        values |= projections.activity_row(place, made, facts)._asdict()
+    run(session, _INSERTS[head.kind == "activity", payload is not None], values)
     head.size, head.last_hash, head.last_at = place.seq + 1, entries.leaf_hash(body), place.at
     return place
 
@@ -175,7 +198,7 @@ def local_name(session: Session, full_name: str) -> str:
 
 def names(session: Session, log_ids: Collection[int]) -> dict[int, str]:
     """Return the names of logs by their ids."""
-    found = session.execute(sa.select(t.log.c.log_id, t.log.c.name).where(t.log.c.log_id.in_(log_ids)))
+    found = run(session, _NAMES, {"log_ids": list(log_ids)})
     return {row.log_id: row.name for row in found}
 
 
@@ -200,7 +223,7 @@ def read(session: Session, log_id: int, after_seq: int, limit: int) -> list[Stor
 
 def one(session: Session, log_id: int, seq: int) -> bytes:
     """Return an entry's bytes. Raises LogMissingError."""
-    body = session.scalar(sa.select(t.entry.c.body).where(t.entry.c.log_id == log_id, t.entry.c.seq == seq))
+    body = run(session, _ONE, {"log_id": log_id, "seq": seq}).scalar()
     if body is None:
         raise LogMissingError(f"log {log_id} has no entry {seq}")
     return bytes(body)
@@ -232,29 +255,7 @@ def _head(row: sa.Row[Any]) -> Head:
 
 
 def _swap(session: Session, moved: Head) -> None:
-    standing = (
-        t.head.c.epoch == moved.epoch,
-        t.head.c.size == moved.stored_size,
-        t.head.c.last_hash == moved.stored_hash,
-    )
-    swapped = session.execute(
-        sa.update(t.head)
-        .where(t.head.c.log_id == moved.log_id, *standing)
-        .values(size=moved.size, last_hash=moved.last_hash, last_at=moved.last_at)
-        .returning(t.head.c.log_id)
-    ).first()
+    swapped = run(session, _SWAP, asdict(moved)).first()
     if swapped is None:
         raise HeadMovedError(f"{moved.name} has moved on since entry {moved.stored_size}")
     moved.stored_size, moved.stored_hash = moved.size, moved.last_hash
-
-
-def _store(session: Session, place: Place, retention_class: int, stored: bytes) -> None:
-    session.execute(
-        sa.insert(t.payload).values(
-            retention_class=retention_class,
-            at=place.at,
-            log_id=place.log_id,
-            seq=place.seq,
-            ciphertext=stored,
-        )
-    )
