@@ -19,23 +19,22 @@ class Chain:
         self._findings = findings
         self.seq = 0
         self.last_hash = ZERO_HASH
-        self.last_at = 0
+        self._at = b""
         self._start = f'{{"v":1,"log":"{origin}/{findings.log}","seq":'.encode()
 
     def follow(self, chunk: Iterable[tuple[int, bytes]]) -> None:
         """Check the next entries, given as (seq of the row, stored bytes) in the order of their rows."""
-        start, expected, before, last_at = self._start, self.seq, self.last_hash.hex().encode(), self.last_at
+        start, expected, before, at = self._start, self.seq, self.last_hash.hex().encode(), self._at
         for seq, body in chunk:
-            prefix = b'%b%d,"prev":"%b","at":' % (start, seq, before)
-            at = _number(body, len(prefix))
-            if seq != expected or not body.startswith(prefix):
-                self._explain(seq, body, expected, before)
-            elif at < last_at:
-                self._findings.note(seq, f"its time {at} is before the time {last_at} of the entry before")
-            last_at = at if at >= 0 else last_at
+            # Entries of one batch carry one time, so that most need no more than this comparison.
+            usual = b'%b%d,"prev":"%b","at":%b,' % (start, seq, before, at)
+            if seq == expected and at and body.startswith(usual):
+                expected += 1
+            else:
+                at = self._look(seq, body, expected, before, at)
+                expected = max(expected, seq + 1)
             before = sha256(b"\x00" + body).hexdigest().encode()
-            expected = max(expected, seq + 1)
-        self.seq, self.last_hash, self.last_at = expected, bytes.fromhex(before.decode()), last_at
+        self.seq, self.last_hash, self._at = expected, bytes.fromhex(before.decode()), at
 
     def end(self, size: int, last_hash: bytes, last_at: int) -> None:
         """Compare with what the head says, once every entry below its size was followed."""
@@ -49,8 +48,21 @@ class Chain:
         elif last_hash != self.last_hash:
             told = f"the hash of its bytes is {self.last_hash.hex()}, the head carries {last_hash.hex()}"
             note(size - 1, told)
-        elif last_at != self.last_at:
-            note(size - 1, f"its time is {self.last_at}, the head carries {last_at}")
+        elif last_at != int(self._at or b"0"):
+            note(size - 1, f"its time is {self._at.decode()}, the head carries {last_at}")
+
+    def _look(self, seq: int, body: bytes, expected: int, before: bytes, at: bytes) -> bytes:
+        """Say what does not hold of an entry, if anything, and return its time, or the one before."""
+        prefix = b'%b%d,"prev":"%b","at":' % (self._start, seq, before)
+        own = _digits(body, len(prefix))
+        if seq != expected or not body.startswith(prefix):
+            self._explain(seq, body, expected, before)
+        elif not own:
+            self._findings.note(seq, "behind its prev stands no time")
+        elif at and int(own) < int(at):
+            told = f"its time {own.decode()} is before the time {at.decode()} of the entry before"
+            self._findings.note(seq, told)
+        return own or at
 
     def _explain(self, seq: int, body: bytes, expected: int, before: bytes) -> None:
         note = self._findings.note
@@ -78,11 +90,11 @@ class Chain:
             self._findings.note(seq - 1, told)
 
 
-def _number(body: bytes, begin: int) -> int:
-    """Read the digits up to the next comma; -1 if there are none, or too many for a time."""
+def _digits(body: bytes, begin: int) -> bytes:
+    """Take the digits up to the next comma; nothing if there is something else, or more than a time has."""
     end = body.find(b",", begin, begin + _TIME_DIGITS)
     digits = body[begin:end] if end > 0 else b""
-    return int(digits) if digits.isdigit() else -1
+    return digits if digits.isdigit() else b""
 
 
 def _entries(first: int, behind: int) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from reviewsvc.db.hot import crosschecks, scan
 from reviewsvc.db.hot.connection import Connected
@@ -12,7 +13,7 @@ from reviewsvc.usecases.projection_check import ProjectionCheck
 Progress = Callable[[str, int, int], None]
 Chunk = list[tuple[int, bytes]]
 
-CHUNK = 4_000
+CHUNK = 2_000
 SMALLEST_SEQ = -(2**63)
 
 
@@ -80,14 +81,24 @@ def _verify_log(
 
 
 def _chunks(conn: Connected, head: scan.LogHead) -> Iterator[Chunk]:
-    begin = scan.next_seq(conn, head.log_id, SMALLEST_SEQ)
-    while begin is not None and begin < head.size:
-        behind = min(begin + CHUNK, head.size)
-        if chunk := list(scan.entries(conn, head.log_id, range(begin, behind))):
+    """Yield a log's entries below its head's size; the next ones are fetched while some are looked at."""
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(_fetch, conn, head, SMALLEST_SEQ)
+        while chunk := coming.result():
+            coming = ahead.submit(_fetch, conn, head, chunk[-1][0] + 1)
             yield chunk
-            begin = behind
-        else:
-            begin = scan.next_seq(conn, head.log_id, behind)
+
+
+def _fetch(conn: Connected, head: scan.LogHead, begin: int) -> Chunk:
+    """Fetch the next entries from a seq on; where there are none, those behind the hole."""
+    behind = min(begin + CHUNK, head.size)
+    chunk = scan.entries(conn, head.log_id, range(begin, behind))
+    if chunk or behind == head.size:
+        return chunk
+    following = scan.next_seq(conn, head.log_id, behind)
+    if following is None or following >= head.size:
+        return []
+    return scan.entries(conn, head.log_id, range(following, min(following + CHUNK, head.size)))
 
 
 def _end(conn: Connected, head: scan.LogHead, chain: Chain, found: Findings) -> None:

@@ -48,7 +48,7 @@ def first(report: Report) -> tuple[Verdict, str, int]:
 
 
 @pytest.mark.parametrize("projections", [True, False])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_a_changed_byte_anywhere_is_found_at_its_entry(
     owner_url: str, bodies: list[bytes], projections: object, data: st.DataObject
@@ -62,7 +62,7 @@ def test_a_changed_byte_anywhere_is_found_at_its_entry(
     assert (PREDICTIONS, seq) in {(finding.log, finding.seq) for finding in report.findings}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_bytes_put_in_or_left_out_are_found_at_their_entry(
     owner_url: str, bodies: list[bytes], data: st.DataObject
@@ -77,7 +77,7 @@ def test_bytes_put_in_or_left_out_are_found_at_their_entry(
     assert (PREDICTIONS, seq) in {(finding.log, finding.seq) for finding in report.findings}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(pair=st.lists(st.integers(0, LAST), min_size=2, max_size=2, unique=True))
 def test_two_entries_in_each_others_place_are_found(
     owner_url: str, bodies: list[bytes], pair: list[int]
@@ -88,7 +88,7 @@ def test_two_entries_in_each_others_place_are_found(
     assert {(PREDICTIONS, one), (PREDICTIONS, other)} <= places
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seqs=st.sets(st.integers(0, LAST), min_size=1))
 def test_entries_that_are_gone_are_counted_from_the_first_on(owner_url: str, seqs: set[int]) -> None:
     gone = ", ".join(map(str, seqs))
