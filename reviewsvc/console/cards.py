@@ -42,7 +42,7 @@ def cards(found: Current, in_hand: Iterable[Held], queue: str) -> Iterator[Card]
 
 def html(opened: Iterable[Card], queue: QueueFigures) -> str:
     """Return cards as the desk's scripts take them: one after the other."""
-    named = {"name": queue.queue.name, "title": queue.queue.title}
+    named = heading(queue)
     return "".join(
         render_template("parts/case.html", queue=named, case=one, last=None, refused=None) for one in opened
     )
@@ -53,6 +53,12 @@ def figures(found: Current, queue: str) -> QueueFigures:
     held = services()
     person = found.person.person_id
     return queues.get_queue(held.desk, held.depths, queue, reviewer=person, at=held.clock())
+
+
+def heading(shown: QueueFigures) -> dict[str, str]:
+    """Return what the desk says of its queue."""
+    queue = shown.queue
+    return {"name": queue.name, "title": queue.title, "instructions": queue.instructions.strip()}
 
 
 def day(shown: QueueFigures) -> dict[str, int]:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from reviewsvc.console import queues as listed
-from reviewsvc.console.cards import Card, cards, day, figures, html
+from reviewsvc.console.cards import Card, cards, day, figures, heading, html
 from reviewsvc.console.forms import whole
 from reviewsvc.domain.review import ReviewError
 from reviewsvc.usecases import claims, hands
@@ -36,7 +36,7 @@ def desk(queue: str) -> str:
     case = _next_card(found, queue)
     return render_template(
         "desk.html",
-        queue={"name": queue, "title": shown.queue.title},
+        queue=heading(shown),
         day=day(shown),
         case=case,
         last=_last(found, queue),

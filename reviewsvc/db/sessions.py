@@ -39,6 +39,7 @@ class Sessions:
             pool_size=size,
             max_overflow=0,
             pool_pre_ping=True,
+            hide_parameters=True,
             pool_timeout=10,
             connect_args={"application_name": f"reviewsvc {role}", "connect_timeout": 10},
         )

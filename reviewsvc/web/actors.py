@@ -9,6 +9,7 @@ from reviewsvc.usecases.auth import Current
 from reviewsvc.web.services import services
 
 API_PREFIX: Final = "/api/"
+LOGS_PREFIX: Final = "/logs/"
 _BEARER: Final = "bearer"
 
 
@@ -22,14 +23,15 @@ def session_cookie(*, is_secure: bool) -> str:
 
 
 def is_api() -> bool:
-    """Say whether this request is for programs: then cookies count for nothing."""
-    return request.path.startswith(API_PREFIX)
+    """Say whether this request is for programs: then cookies count for nothing, but where logs are read."""
+    return request.path.startswith((API_PREFIX, LOGS_PREFIX))
 
 
 def who() -> Current | None:
     """Return who acts in this request, or None; looked up once."""
     if "who" not in g:
-        g.who = _by_token() if is_api() else _by_session()
+        is_program = request.path.startswith(API_PREFIX) or (is_api() and request.authorization is not None)
+        g.who = _by_token() if is_program else _by_session()
     found: Current | None = g.who
     return found
 

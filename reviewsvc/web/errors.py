@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from reviewsvc.db import versions
 from reviewsvc.domain import agreement, permissions, review
 from reviewsvc.domain import labels as cursors
+from reviewsvc.domain.tiles import TileError
 from reviewsvc.usecases import (
     auth,
     claims,
@@ -21,6 +22,7 @@ from reviewsvc.usecases import (
     labels,
     people,
     quarantine,
+    tiles,
     tokens,
 )
 from reviewsvc.usecases import repeats as keys
@@ -93,6 +95,8 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     decisions.NotCapturedError: Known(404, "not_captured", TITLES[404]),
     decisions.SeveralSourcesError: Known(409, "several_sources", "Several predictions have this id"),
     quarantine.QuarantineMissingError: Known(404, "quarantine_missing", TITLES[404]),
+    tiles.TileMissingError: Known(404, "tile_missing", TITLES[404]),
+    TileError: Known(404, "tile_missing", TITLES[404]),
     keyring.KeyGoneError: Known(410, "erased", TITLES[410]),
     keyring.PayloadGoneError: Known(410, "not_kept", TITLES[410]),
     agreement.AnswerError: Known(422, "unfit_answer", "This is no answer here"),

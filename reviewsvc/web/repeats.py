@@ -4,7 +4,9 @@ import hashlib
 from typing import Final
 
 from flask import Flask, Response, current_app, g, request
+from sqlalchemy.exc import SQLAlchemyError
 
+from reviewsvc import telemetry
 from reviewsvc.usecases import repeats
 from reviewsvc.usecases.repeats import Call, Said
 from reviewsvc.web.actors import who
@@ -15,6 +17,8 @@ HEADER: Final = "Idempotency-Key"
 _LONGEST: Final = 200
 _OUR_FAULT: Final = 500
 _IN_PASSING: Final = frozenset({"csrf_token"})
+
+_log = telemetry.logger("web")
 
 
 class UnfitKeyError(ValueError):
@@ -50,14 +54,20 @@ def _begin() -> Response | None:
 
 def _end(answer: Response) -> Response:
     made: Call | None = g.pop("repeat", None)
-    if made is not None:
-        held = services()
-        if answer.status_code >= _OUR_FAULT or answer.is_streamed:
-            repeats.abandon(held.sessions, made)
-        else:
+    if made is None:
+        return answer
+    held = services()
+    is_kept = answer.status_code < _OUR_FAULT and not answer.is_streamed
+    try:
+        if is_kept:
             location = answer.headers.get("Location")
             said = Said(answer.status_code, answer.content_type or "", location, answer.get_data())
             repeats.keep(held.sessions, made, said, at=held.clock())
+        else:
+            repeats.abandon(held.sessions, made)
+    except SQLAlchemyError:
+        # What was done is done and is told; sent again within a minute it is refused as still being answered.
+        _log.warning("answer not kept", exc_info=True)
     return answer
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from flask import Flask, current_app
 
 from reviewsvc.db.sessions import Sessions
+from reviewsvc.domain.tiles import Tile
 from reviewsvc.usecases.auth import Rules
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import Installation
@@ -15,6 +16,7 @@ from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.queues import Depths
 
 EXTENSION: Final = "reviewsvc"
+Made: TypeAlias = dict[tuple[int, Tile], bytes]
 
 
 def system_clock() -> datetime:
@@ -33,6 +35,8 @@ class Services:
     depths: Depths = field(default_factory=Depths)
     rules: Rules = field(default_factory=Rules)
     is_secure: bool = False
+    logs_open: bool = False
+    tiles: Made = field(default_factory=dict)
     clock: Callable[[], datetime] = system_clock
 
 
