@@ -26,6 +26,7 @@ from reviewsvc.web import (
     proxies,
     repeats,
     statics,
+    tiles,
 )
 from reviewsvc.web.services import Services, hold, system_clock
 
@@ -61,6 +62,7 @@ def make_app(settings: Settings, held: Services) -> Flask:
     repeats.answer_once(app)
     problems.tell(app)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(tiles.blueprint)
     registration.register(app)
     pages.register(app)
     statics.serve(app, settings.data_dir)
@@ -87,6 +89,7 @@ def open_services(settings: Settings) -> Services:
         ),
         rules=_rules(settings),
         is_secure=settings.public_url.startswith("https://"),
+        logs_open=settings.logs_open,
     )
 
 

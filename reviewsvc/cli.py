@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "db": Target("reviewsvc.commands.db:db", "Make and upgrade the tables."),
     "topics": Target("reviewsvc.commands.topics:topics", "Create the Kafka topics."),
     "apply": Target("reviewsvc.commands.apply:apply", "Apply contracts, policies and queues from files."),
-    "audit": Target("reviewsvc.commands.audit:audit", "Verify the logs."),
+    "audit": Target("reviewsvc.commands.audit:audit", "Verify the logs, and publish them."),
     "keys": Target("reviewsvc.commands.keys:keys", "Make and change the keys that sign checkpoints."),
     "labels": Target("reviewsvc.commands.labels:labels", "Pull labels for retraining."),
     "queues": Target("reviewsvc.commands.queues:queues", "Show the queues and what waits in them."),

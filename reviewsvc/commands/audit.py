@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +16,7 @@ Progress = Callable[[str, int, int], None]
 
 @click.group()
 def audit() -> None:
-    """Verify the logs."""
+    """Verify the logs, and publish them."""
 
 
 @audit.command()
@@ -37,6 +38,44 @@ def verify(only: str | None, *, chain_only: bool, as_json: bool) -> None:
         report = verification.verify(conn, only=only, projections=not chain_only, progress=progress)
     click.echo(_as_json(report) if as_json else _as_text(report))
     sys.exit(EXIT_CODES[report.verdict])
+
+
+@audit.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def publish(folder: Path, *, as_json: bool) -> None:
+    """Write what is signed of every log below DIR as static files (C2SP tlog-tiles); only what is new.
+
+    DIR/logs/NAME/ is a log for clients of anybody's, DIR/verifier-keys.txt has the key of each, one a line.
+    """
+    from reviewsvc import config
+    from reviewsvc.db.hot.connection import connect
+    from reviewsvc.outside.folder import Folder
+    from reviewsvc.usecases import publishing
+
+    with connect(config.load("DATABASE_URL").database_url, "read") as conn:
+        done = publishing.publish(conn, Folder(folder))
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(done._asdict()).decode())
+        return
+    click.echo(f"{done.logs} logs are published in {folder}; {done.entries} entries were new.")
+
+
+@audit.command()
+@click.argument("log", default="root/0")
+def checkpoint(log: str) -> None:
+    """Print the newest signed checkpoint of LOG, the root log if none is named."""
+    from reviewsvc import config
+    from reviewsvc.db.hot import seals
+    from reviewsvc.db.hot.connection import connect
+
+    with connect(config.load("DATABASE_URL").database_url, "read") as conn:
+        found = seals.sealed_log(conn, log)
+    if found is None:
+        raise click.ClickException(f"There is no log {log}, or nothing of it is signed.")
+    click.echo(found.note, nl=False)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from reviewsvc.commands.house import acting, as_json, opened, show
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
-    from reviewsvc.usecases.signing_keys import SigningKey
+    from reviewsvc.usecases.key_history import SigningKey
 
 _FILE = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 _APART = click.option(

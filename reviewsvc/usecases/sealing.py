@@ -19,7 +19,7 @@ from reviewsvc.domain.projections import CheckpointRow, checkpoint_row
 from reviewsvc.domain.signing import STALE, SignsCheckpoints, Tip
 from reviewsvc.usecases import edges, signing_keys
 from reviewsvc.usecases.edges import Edges, Extended, LogChangedError
-from reviewsvc.usecases.signing_keys import SigningKey
+from reviewsvc.usecases.key_history import SigningKey
 
 AT_ONCE: Final = 65_536
 # A key whose end is nearer than this signs no more, so that nothing is entered behind its end.

@@ -1,18 +1,19 @@
 """The history of the keys that sign: which are good from when to when, said in entries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
-from reviewsvc.crypto.notes import MLDSA44, NoteError, Verifier, parse_verifier
+from reviewsvc.crypto.notes import NoteError, Verifier, parse_verifier
 from reviewsvc.db import installations, seals
 from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
-from reviewsvc.domain.projections import SigningKeyRow, signing_key_row
+from reviewsvc.domain.projections import signing_key_row
 from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.key_history import SigningKey, read_history
 from reviewsvc.usecases.keyring import Keyring
 
 _ABOUT: Final = "signing_key"
@@ -22,35 +23,9 @@ class SigningKeyRefusedError(ValueError):
     """What was to be said of a signing key cannot be; the text says why."""
 
 
-class SigningKey(NamedTuple):
-    """A key as the last word on it says; times are microseconds, the end is None while none is set."""
-
-    verifier: Verifier
-    valid_from: int
-    valid_until: int | None
-
-    @property
-    def is_second(self) -> bool:
-        """Say whether it makes the second signature, which the root log alone carries."""
-        return self.verifier.kind == MLDSA44
-
-    def is_good(self, at_us: int, until_us: int | None = None) -> bool:
-        """Say whether it is good at a moment, and still at a later one if one is given."""
-        end = at_us if until_us is None else until_us
-        return self.valid_from <= at_us and (self.valid_until is None or end < self.valid_until)
-
-
 def history(session: Session) -> list[SigningKey]:
     """Return every key that was ever announced, the newest first."""
     return read_history(stored.keys(Sessions.psycopg(session)))
-
-
-def read_history(rows: Iterable[SigningKeyRow]) -> list[SigningKey]:
-    """Make the keys of all that was said of them in order: the last word on each holds; the newest first."""
-    found: dict[str, SigningKey] = {}
-    for row in rows:
-        found[row.vkey] = SigningKey(parse_verifier(row.vkey), row.valid_from, row.valid_until)
-    return list(reversed(found.values()))
 
 
 def announce(

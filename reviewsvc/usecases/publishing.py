@@ -1,0 +1,144 @@
+"""Publishes the logs as static files, C2SP tlog-tiles, each time only what is new."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from reviewsvc.crypto.notes import NoteError, Verifier, open_note
+from reviewsvc.crypto.signing_keys import named
+from reviewsvc.db.hot import seals as stored
+from reviewsvc.db.hot.connection import Connected
+from reviewsvc.db.hot.seals import SealedLog
+from reviewsvc.domain.checkpoint import Checkpoint, CheckpointError, parse_checkpoint
+from reviewsvc.domain.edge import Edge
+from reviewsvc.domain.entries import leaf_hash
+from reviewsvc.domain.tiles import WIDTH, Tile, bundles_of, encode_bundle, tiles_of
+from reviewsvc.usecases import tiles
+from reviewsvc.usecases.key_history import SigningKey, read_history
+
+KEYS_FILE: Final = "verifier-keys.txt"
+_BUNDLES_AT_ONCE: Final = 16
+
+
+class PublishError(RuntimeError):
+    """Nothing (more) was published: the place holds something else, or a log is not what was signed of it."""
+
+
+class Place(Protocol):
+    """Where files are published: a folder, or what can do the same."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes; None if there is none."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file whole, or put it in the place of one."""
+        ...
+
+    def sync(self) -> None:
+        """Return when all that was written will outlast a crash."""
+        ...
+
+
+class Published(NamedTuple):
+    """What was done: logs that are now published, entries and files that were new."""
+
+    logs: int
+    entries: int
+    files: int
+
+
+def publish(conn: Connected, place: Place) -> Published:
+    """Write every signed log below `logs/<name>/` up to its last checkpoint, and the keys that verify them.
+
+    A log's tiles are there before its checkpoint tells of them. Raises PublishError.
+    """
+    keys = read_history(stored.keys(conn))
+    found = stored.sealed_logs(conn)
+    if not found:
+        raise PublishError("nothing is signed yet: `reviewsvc keys make`, then let the worker run")
+    entries = files = 0
+    verifiers = [verifier_of(log, keys) for log in found]
+    for log, verifier in zip(found, verifiers, strict=True):
+        known = _published(conn, place, log, verifier.name)
+        for name, data in _new_files(conn, log, known):
+            place.write(f"{_folder(log)}/{name}", data)
+            files += 1
+        if known < log.size:
+            place.sync()
+            place.write(f"{_folder(log)}/checkpoint", log.note.encode())
+            files += 1
+        entries += log.size - known
+    place.write(KEYS_FILE, "".join(f"{each.text()}\n" for each in verifiers).encode())
+    place.sync()
+    return Published(len(found), entries, files + 1)
+
+
+def verifier_of(log: SealedLog, keys: Sequence[SigningKey]) -> Verifier:
+    """Return the newest key that signed a log's last checkpoint, as that log's. Raises PublishError."""
+    for key in keys:
+        if key.is_second:
+            continue
+        verifier = named(key.verifier, log.name)
+        try:
+            text = open_note(log.note.encode(), [verifier]).text
+            said = parse_checkpoint(text)
+        except (NoteError, CheckpointError):
+            continue
+        if said == Checkpoint(verifier.name, log.size, log.root):
+            return verifier
+    raise PublishError(f"no known key signed {log.name}, size {log.size}: run `reviewsvc audit verify`")
+
+
+def _folder(log: SealedLog) -> str:
+    return f"logs/{log.name}"
+
+
+def _published(conn: Connected, place: Place, log: SealedLog, origin: str) -> int:
+    """How many of a log's entries are published; they must be a prefix of what is signed now."""
+    data = place.read(f"{_folder(log)}/checkpoint")
+    if data is None:
+        return 0
+    try:
+        said = parse_checkpoint(data.decode().rpartition("\n\n")[0] + "\n")
+    except (UnicodeDecodeError, CheckpointError) as fault:
+        raise PublishError(
+            f"{_folder(log)}/checkpoint is damaged ({fault}): publish to a new place"
+        ) from fault
+    row = stored.checkpoint(conn, log.log_id, said.size)
+    if row is None or (said.origin, said.root) != (origin, row.root):
+        raise PublishError(
+            f"{_folder(log)} holds {said.size} entries of a history that is not this database's: "
+            "publish to another place, and find out why"
+        )
+    return said.size
+
+
+def _new_files(conn: Connected, log: SealedLog, known: int) -> Iterator[tuple[str, bytes]]:
+    """Yield bundles and tiles that came since; what does not lead to the signed root is never given."""
+    if known == log.size:
+        return
+    edge = Edge(log.size, tiles.partials(conn, log.log_id, log.size))
+    if edge.root() != log.root:
+        raise PublishError(f"{log.name} is not what was signed of it: run `reviewsvc audit verify`")
+    yield from _bundles(conn, log, known)
+    for tile in tiles_of(log.size, known):
+        if tile.level != 0:
+            yield tile.path(), tiles.read(conn, log, tile)
+
+
+def _bundles(conn: Connected, log: SealedLog, known: int) -> Iterator[tuple[str, bytes]]:
+    """Yield bundles of entries, each with the tile of their hashes, which are computed from what is given."""
+    wanted = list(bundles_of(log.size, known))
+    for at in range(0, len(wanted), _BUNDLES_AT_ONCE):
+        part = wanted[at : at + _BUNDLES_AT_ONCE]
+        first = part[0].index * WIDTH
+        bodies = tiles.entries(conn, log.log_id, range(first, part[-1].index * WIDTH + part[-1].width))
+        for bundle in part:
+            begin = bundle.index * WIDTH - first
+            held = bodies[begin : begin + bundle.width]
+            hashes = b"".join(map(leaf_hash, held))
+            tile = Tile(0, bundle.index, bundle.width)
+            if bundle.width == WIDTH and hashes != tiles.read(conn, log, tile):
+                raise PublishError(f"{log.name}, entries from {first + begin}: run `reviewsvc audit verify`")
+            yield bundle.path(), encode_bundle(held)
+            yield tile.path(), hashes
