@@ -84,6 +84,10 @@ class Assigned:
         """Claim the partitions whose time has come; one that cannot be had now is tried again soon."""
         now = time.monotonic()
         for partition in sorted(each for each, wait in self.waiting.items() if wait.due <= now):
+            if not self._parts.fetch.has(partition):
+                # Claiming it now would only fence its new owner; should it come back, we hear of that.
+                del self.waiting[partition]
+                continue
             try:
                 held, alarm = self._parts.claims.claim(self._conn, partition)
             except AlarmError as fault:
@@ -155,9 +159,10 @@ class Assigned:
 
     def mended(self, partition: TopicPartition) -> None:
         """A partition that had stopped goes on, so its alarm ends."""
-        fault = self.alarms.pop(partition, None)
+        fault = self.alarms.get(partition)
         if fault is not None:
             alarms.end(self._conn, fault)
+            del self.alarms[partition]
 
     def wants_attention(self) -> bool:
         """Say whether a stopped partition may go on: by a consent, or since it may have mended."""

@@ -36,6 +36,8 @@ from reviewsvc.domain.moments import moment
 _POLL_SECONDS = 0.5
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 5.0)
 _SLOW_SECONDS = 5.0
+# Where nothing comes that could prove it, the database is taken for well after this time without a fault.
+_PROVEN_SECONDS = 10.0
 _GC_OBJECTS = 200_000
 _NEVER = moment(0).date()
 _log = telemetry.logger("capture")
@@ -68,7 +70,7 @@ class Capture:
         self._loop: Loop | None = None
         self._troubles = Troubles()
         self._broken, self._attempts = False, 0
-        self._turned_at = time.monotonic()
+        self._turned_at = self._topics_at = time.monotonic()
         self._months_of = _NEVER
 
     def reasons(self) -> Sequence[str]:
@@ -135,18 +137,30 @@ class Capture:
 
     def _judge(self, loop: Loop) -> None:
         """A turn passed: the database is well once a batch is durable, Kafka once a broker answers."""
-        failed = self._troubles.last(DATABASE)
-        if failed is None or loop.is_idle or loop.wrote_at > failed:
+        now, failed = time.monotonic(), self._troubles.last(DATABASE)
+        if failed is None or loop.wrote_at > failed or (loop.is_idle and now - failed > _PROVEN_SECONDS):
             self._troubles.over(DATABASE)
             self._attempts = 0
-        self._troubles.over(TOPIC)
-        now = time.monotonic()
         if now - self._turned_at > _SLOW_SECONDS:
             return  # it waited for something else, and asked no broker meanwhile
         if now - loop.heard_at > self._patience.silent:
             self._troubles.met(KAFKA, "no broker answers")
-        elif loop.heard_at > (self._troubles.last(KAFKA) or 0) and self._troubles.over(KAFKA):
+            return
+        if loop.heard_at > (self._troubles.last(KAFKA) or 0) and self._troubles.over(KAFKA):
             loop.assigned.hurry()
+        if now - self._topics_at > self._patience.look:
+            self._topics_at = now
+            self._look_at_topics(loop)
+
+    def _look_at_topics(self, loop: Loop) -> None:
+        """A topic that is gone takes its partitions with it, and nothing else would tell."""
+        try:
+            for topic in self._topics:
+                loop.claims.usable_topic_id(topic)
+        except KAFKA_ERRORS as fault:
+            self._troubles.met(whose(fault), fault)
+        else:
+            self._troubles.over(TOPIC)
 
     def _started(self) -> Loop | None:
         """Wait for the database and the brokers; None if told to stop before they came."""
@@ -192,6 +206,8 @@ class Capture:
         unless_whole.callback(conn.close)
         # A process frozen between two statements must not hold its locks for ever.
         conn.execute("SET idle_in_transaction_session_timeout = '30s'")
+        # Nor must one wait for ever for what such a process holds: going back ends who holds a head.
+        conn.execute("SET lock_timeout = '30s'")
         return conn
 
     def _ensure_months(self, conn: Connected) -> None:

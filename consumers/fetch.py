@@ -92,6 +92,10 @@ class RawFetch:
         self._running -= changes.lost | changes.gained
         return changes
 
+    def has(self, partition: TopicPartition) -> bool:
+        """Say whether the group gives this partition to us, as far as we know."""
+        return partition in self._consumer.assignment()
+
     def start(self, partition: TopicPartition, offset: int) -> bool:
         """Fetch from this offset on; False if the partition has gone to another member meanwhile."""
         try:

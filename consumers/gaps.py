@@ -52,8 +52,7 @@ def _place_behind(fault: AlarmError, extent: Extent, alarm: places.Alarm) -> int
     begin, end = extent
     held, named = fault.held, (alarm.consent or {}).get("to_offset")
     if named is None:
-        due = begin if fault.kind is Kind.RECREATED else int(fault.detail.get("jumped_to", held.next_offset))
-        return min(max(due, begin), end)
+        return min(max(_due(fault, begin), begin), end)
     to_offset = int(named)
     if not begin <= to_offset <= end:
         raise ConsentError(f"offset {to_offset} is not in the topic, which holds {begin} to {end}")
@@ -62,6 +61,16 @@ def _place_behind(fault: AlarmError, extent: Extent, alarm: places.Alarm) -> int
             f"all before offset {held.head.next_offset} is captured; it would be a second time"
         )
     return to_offset
+
+
+def _due(fault: AlarmError, begin: int) -> int:
+    """Where the first record lies that was not captured, as far as anyone can tell."""
+    if fault.kind is Kind.RECREATED:
+        return begin
+    if fault.kind is Kind.JUMP:
+        return int(fault.detail["jumped_to"])
+    # A topic that was cut short goes on where it ended then, however far it has grown since.
+    return min(fault.held.next_offset, int(fault.detail.get("end", fault.held.next_offset)))
 
 
 def _written(

@@ -74,7 +74,7 @@ class Lag:
             return set()
         # Asked in this order, the end is never before the stable end.
         stable = broker.end_offsets(self._admin, held, committed=True)
-        ends = broker.end_offsets(self._admin, held, committed=False)
+        ends = broker.end_offsets(self._admin, stable, committed=False)
         self.answered_at = time.monotonic()
         self._known = set(ends)
         for partition, end in ends.items():

@@ -1,6 +1,7 @@
 """The capture loop: poll, build, write; every batch is one transaction, and the next is built meanwhile."""
 
 import time
+from contextlib import suppress
 
 import psycopg
 from kafka import TopicPartition
@@ -13,7 +14,8 @@ from consumers.fetch import Polled
 from consumers.halving import MOVED, UNFIT, is_divisible, undo, write_apart
 from consumers.held import AlarmError, Held, Kind
 from consumers.lag import Lag
-from consumers.partitions import recreated
+from consumers.partitions import Claims, recreated
+from consumers.trouble import KAFKA_ERRORS
 from consumers.writer import Pending, Writer
 from reviewsvc import telemetry
 from reviewsvc.db.hot.batches import LogRows
@@ -42,6 +44,11 @@ class Loop:
     def conn(self) -> Connected:
         """The main thread's connection."""
         return self._parts.conn
+
+    @property
+    def claims(self) -> Claims:
+        """What asks the brokers about topics and partitions."""
+        return self._parts.claims
 
     @property
     def is_idle(self) -> bool:
@@ -135,7 +142,8 @@ class Loop:
             self.settle()
         except psycopg.Error as fault:
             _log.warning("the last batch is left to the next start", reason=type(fault).__name__)
-        self._parts.fetch.close()
+        with suppress(*KAFKA_ERRORS):
+            self._parts.fetch.close()
         self._parts.writer.close()
         self._parts.conn.close()
 
@@ -222,8 +230,7 @@ class Loop:
         self._parts.measures.captured(pending)
         self._parts.fetch.lag_is_known_at({work.partition: work.next_offset for work in pending.works})
         for work in pending.works:
-            if work.partition in self.assigned.alarms:
-                self.assigned.mended(work.partition)
+            self.assigned.mended(work.partition)
 
     def _rebalance(self) -> None:
         changes = self._parts.fetch.changes()
@@ -256,5 +263,4 @@ class Loop:
             assigned.look_after()
         for partition in self._lag.look(assigned.held, self._parts.fetch.answered_at):
             # At its end nothing contradicts it: an alarm of an earlier owner that could mend has mended.
-            if partition in assigned.alarms and partition in assigned.held:
-                assigned.mended(partition)
+            assigned.mended(partition)

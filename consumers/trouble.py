@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import psycopg
 from kafka.errors import KafkaError
 
 from consumers.broker import TopicError
@@ -38,9 +39,9 @@ class Troubles:
         self._clock = clock
         self._away: dict[str, _Away] = {}
 
-    def met(self, what: str, fault: object) -> None:
+    def met(self, what: str, fault: BaseException | str) -> None:
         """Note that something failed again; the log hears of it when it is new, or says something new."""
-        now, reason = self._clock(), str(fault).strip() or type(fault).__name__
+        now, reason = self._clock(), _told(fault)
         away = self._away.get(what)
         if away is None or away.reason != reason:
             _log.error(f"{what} is away", reason=reason)
@@ -66,3 +67,10 @@ class Troubles:
             for what, away, age in ages
             if age > beyond_seconds
         ]
+
+
+def _told(fault: BaseException | str) -> str:
+    """What failed, in the server's own words but without the row that it was about."""
+    if isinstance(fault, psycopg.Error) and fault.diag.message_primary:
+        return f"{fault.diag.message_primary} ({fault.sqlstate})"
+    return str(fault).strip() or type(fault).__name__

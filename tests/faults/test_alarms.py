@@ -133,6 +133,27 @@ def test_records_deleted_before_they_were_captured_stop_their_partition_until_so
     assert (report.verdict, report.findings) == (Verdict.VERIFIED, [])
 
 
+def test_a_topic_that_was_cut_short_goes_on_where_it_ended_by_consent(
+    capturing: Make, make_victim: MakeVictim, consent: Callable[..., None]
+) -> None:
+    made = capturing(1)
+    victim = make_victim()
+    victim.start()
+    made.send(events(0, 5))
+    assert is_captured(made, 5)
+    assert victim.stop() == 0
+    # As if 45 more had been there, and then were not.
+    made.change("UPDATE head SET next_offset = 50 WHERE next_offset = 5")
+    victim.start()
+    assert is_stopped(made, victim, kind="out_of_range")
+    made.send(events(5, 60))
+    consent(made)
+    assert is_captured(made, 60)
+    assert made.rows("SELECT count(*), count(DISTINCT id_hash) FROM prediction") == [(60, 60)]
+    assert is_ready(victim)
+    assert made.verified().findings == []
+
+
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 def test_a_topic_deleted_and_created_again_is_never_taken_for_the_old_one(
     capturing: Make,

@@ -14,6 +14,7 @@ from tests.faults.deciding import Deciding, labels_out
 from tests.faults.flow import Flow, whole
 from tests.faults.victims import Victim, freeze_in_transaction, is_ready
 from tests.fixtures.capturing import Capturing
+from tests.fixtures.processes import eventually
 
 Make = Callable[..., Capturing]
 MakeVictim = Callable[..., Victim]
@@ -95,6 +96,25 @@ def test_three_kills_lose_and_double_nothing(
     found = flow.sum()
     assert {**found, "seconds": 0} == {**whole(flow.sent), "seconds": 0}
     assert harm.killed_in_transaction >= 1
+
+
+@pytest.mark.real
+def test_a_process_frozen_in_its_transaction_loses_its_place_and_is_fenced_when_it_wakes(
+    capturing: Make, make_victim: MakeVictim, conn: psycopg.Connection[Any]
+) -> None:
+    flow = Flow(capturing(2), count=4000, seconds=8, partitions=2)
+    frozen, other = (make_victim(f"capture-{number}") for number in range(2))
+    frozen.start()
+    assert is_ready(frozen)
+    with flow:
+        assert eventually(lambda: all(flow.capturing.offsets(part) for part in range(2)), seconds=60)
+        assert freeze_in_transaction(frozen, conn, seconds=10)
+        other.start()
+    assert flow.is_captured(), "nobody waits for who does not answer"
+    frozen.thaw()
+    assert eventually(lambda: bool(frozen.lines("fenced")), seconds=60)
+    assert {**flow.sum(), "seconds": 0} == {**whole(flow.sent), "seconds": 0}
+    assert eventually(lambda: not frozen.reasons() and not other.reasons(), seconds=60)
 
 
 def harm_by_chance(victims: list[Victim], relay: Victim, harm: Harm, conn: psycopg.Connection[Any]) -> None:
