@@ -75,7 +75,7 @@ def _add(one: Point, other: Point) -> Point:
 def _sum(s: int, one: Point, k: int, other: Point) -> Point:
     """[s]one + [k]other, both products made at once, bit by bit."""
     steps, total = (NEUTRAL, one, other, _add(one, other)), NEUTRAL
-    for bit in range(ORDER.bit_length() - 1, -1, -1):
+    for bit in range(max(s, k).bit_length() - 1, -1, -1):
         total = _add(total, total)
         total = _add(total, steps[(s >> bit & 1) | (k >> bit & 1) << 1])
     return total

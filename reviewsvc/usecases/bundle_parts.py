@@ -16,6 +16,7 @@ from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import bundle_view
 from reviewsvc.domain.bundle import PART, disclosed, folder, lines_file, needed_tiles, withheld
 from reviewsvc.domain.bundle_view import Told, read_told
+from reviewsvc.domain.edge import Edge
 from reviewsvc.domain.entries import Entry, leaf_hash
 from reviewsvc.domain.permissions import Reach
 from reviewsvc.domain.tiles import HASH_BYTES, WIDTH, Tile, encode_bundle
@@ -71,6 +72,7 @@ class Stage:
                     note(self._part(Sessions.psycopg(session), piece, seqs))
         with self._sessions.begin() as session:
             conn = Sessions.psycopg(session)
+            _check_root(conn, piece)
             for tile in needed_tiles(piece.scope.size, _blocks(piece, self.path)):
                 if tile.level or tile.width < WIDTH:
                     self._write(piece, tile.path(), tiles.read(conn, piece.sealed, tile))
@@ -171,6 +173,17 @@ class Stage:
         target = self.files / folder(piece.scope.name) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
+
+
+def _check_root(conn: Connected, piece: Piece) -> None:
+    """What is in no stored tile yet was hashed anew: the root must be the one that was signed."""
+    sealed = piece.sealed
+    edge = Edge(sealed.size, tiles.partials(conn, sealed.log_id, sealed.size))
+    if edge.root() != sealed.root:
+        raise BundleError(
+            f"the first {sealed.size} entries of {sealed.name} are not what was signed; "
+            "run `reviewsvc audit verify`"
+        )
 
 
 def _salted(piece: Piece, read: Read, cipher: Cipher, ciphertext: bytes) -> bytes:
