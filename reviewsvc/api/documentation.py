@@ -120,11 +120,9 @@ def _parameter(said: Mapping[str, Any]) -> Field:
 
 
 def _answer(status: str, said: Mapping[str, Any]) -> Answer:
-    name = str(said.get("$ref", "")).rpartition("/")[2]
-    about = said.get("description") or {"DEFAULT_ERROR": "A problem"}.get(
-        name, name.replace("_", " ").lower()
-    )
-    return Answer(status, about, _schema_of(said.get("content", {})))
+    if "$ref" in said:
+        return Answer("else" if status == "default" else status, "A problem", "Problem")
+    return Answer(status, said.get("description", ""), _schema_of(said.get("content", {})))
 
 
 def _schema_of(content: Mapping[str, Any]) -> str:

@@ -1,15 +1,21 @@
 """Tasks: the list, and one of them to read."""
 
+import os
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, render_template
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
+from reviewsvc.console.forms import go, text
 from reviewsvc.console.lists import ROWS, asked, asked_uuid, pager
 from reviewsvc.db.task_lists import Wanted
-from reviewsvc.domain.review import Status
-from reviewsvc.usecases import cases, hands, task_lists
+from reviewsvc.domain.agreement import AnswerError
+from reviewsvc.domain.moments import RANDOM_BYTES, uuid7
+from reviewsvc.domain.review import ReviewError, Status
+from reviewsvc.usecases import answers, cases, hands, task_lists
+from reviewsvc.usecases.answers import LONGEST_NOTE, Sent
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
@@ -62,4 +68,23 @@ def show_one(task_id: UUID) -> str:
         case=case,
         task=task,
         decisions=[] if hides else task_lists.decisions(held.desk, task_id),
+        may_adjudicate=task.status == Status.DISPUTED
+        and found.may("tasks.adjudicate", place.model, place.queue),
     )
+
+
+@blueprint.post(f"{_PATH}/<uuid:task_id>/adjudicate")
+@permission("tasks.adjudicate")
+def adjudicate(task_id: UUID) -> ResponseReturnValue:
+    """End a disagreement."""
+    found, held, at = signed_in(), services(), services().clock()
+    place = hands.place(held.desk, task_id)
+    found.require("tasks.adjudicate", place.model, place.queue)
+    value, note = text("value") or text("own"), text("note", longest=LONGEST_NOTE)
+    sent = Sent(uuid7(at, os.urandom(RANDOM_BYTES)), 0, value, note or None)
+    try:
+        answers.adjudicate(held.desk, task_id, sent, actor=found.actor, at=at)
+        flash("Adjudicated: the disagreement has ended")
+    except (ReviewError, AnswerError) as error:
+        flash(str(error), "error")
+    return go(f"{_PATH}/{task_id}")

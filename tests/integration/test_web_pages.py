@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from reviewsvc.domain.permissions import Grant
-from tests.fixtures.cases import Bank, event
+from tests.fixtures.cases import CONTRACT, QUEUE, Bank, event
 from tests.fixtures.installed import PASSWORD
 from tests.fixtures.service import Site, Visitor
 
@@ -107,6 +107,26 @@ def test_a_decided_task_and_its_label_are_shown(site: Site, cases: Bank, chief: 
     assert file.text.splitlines()[0].startswith("label_id,seq,op")
     data = site.visitor("dora", Grant("data", "model:other"))
     assert data.get("/labels/loans.csv").status_code == 403
+
+
+def test_a_disagreement_is_ended_by_a_lead_who_did_not_answer(site: Site, bank: Bank) -> None:
+    bank.apply({**CONTRACT, "output": {"type": "number", "min": 0, "max": 9}}, {**QUEUE, "reviewers": 2})
+    bank.capture([event("p", output={"value": 4, "confidence": 0.5})])
+    for number, name in enumerate(("rosa", "otto", "eve")):
+        person = bank.person(name)
+        (held,) = bank.claim(person)
+        bank.decide(person, held, str(number))
+    page = f"/tasks/{held.task_id}"
+    lead = site.visitor("lea", Grant("lead", "queue:unsure"))
+    assert "End the disagreement" in words(lead.get(page))
+    assert lead.post(f"{page}/adjudicate", own="ten").status_code == 303
+    assert "expected a number" in words(lead.get(page))
+    lead.post(f"{page}/adjudicate", own="3", note="the income is proved")
+    said = words(lead.get(page))
+    for expected in ("Final answer: 3", "adjudicated", "the income is proved"):
+        assert expected in said, expected
+    reviewer = site.visitor("rita", Grant("reviewer", "queue:unsure"))
+    assert reviewer.post(f"{page}/adjudicate", own="3").status_code == 403
 
 
 def test_a_quarantined_event_is_shown_and_opened_only_by_who_may(
