@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from reviewsvc.db.direct import run
 from reviewsvc.db.tables import idempotency, login_failure, refusal_count, session
 
 
@@ -30,6 +31,7 @@ class Answer(NamedTuple):
 
 
 _SESSION = [session.c[name] for name in PersonSession._fields]
+_BY_HASH = f"SELECT {', '.join(PersonSession._fields)} FROM session WHERE session_hash = %(session_hash)s"
 
 
 def add_session(transaction: Session, made: PersonSession) -> None:
@@ -39,8 +41,8 @@ def add_session(transaction: Session, made: PersonSession) -> None:
 
 def session_by_hash(transaction: Session, session_hash: bytes) -> PersonSession | None:
     """Return a session, whether it still counts or not."""
-    row = transaction.execute(sa.select(*_SESSION).where(session.c.session_hash == session_hash)).first()
-    return PersonSession(*row) if row else None
+    row = run(transaction, _BY_HASH, {"session_hash": session_hash}).first()
+    return PersonSession._make(row) if row else None
 
 
 def touch_session(transaction: Session, session_hash: bytes, at: datetime) -> None:

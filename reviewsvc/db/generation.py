@@ -5,15 +5,17 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from reviewsvc.db.direct import run
 from reviewsvc.db.tables import generation
 
 _LOCK: Final = (7203, 1)
+_SHARE: Final = f"SELECT pg_advisory_xact_lock_shared({_LOCK[0]}, {_LOCK[1]})"
 _SEEN: Final = "generation"
 
 
 def share(session: Session) -> int:
     """Hold GEN shared until the transaction ends, and return the generation that therefore stands."""
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(*_LOCK)))
+    run(session, _SHARE, {})
     return _read(session)
 
 
@@ -37,6 +39,6 @@ def current(session: Session) -> int:
 
 
 def _read(session: Session) -> int:
-    value = int(session.scalars(sa.select(generation.c.value)).one())
+    value = int(run(session, "SELECT value FROM generation", {}).scalar_one())
     session.info[_SEEN] = value
     return value

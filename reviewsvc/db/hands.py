@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
+from reviewsvc.db.direct import run
 
 _HELD: Final = sa.text("""
 SELECT slot.task_id, slot.token, lease.until FROM slot
@@ -27,6 +28,11 @@ WHERE decision.reviewer_id = :reviewer AND decision.at >= :since AND decision.re
 ORDER BY decision.at DESC LIMIT 1
 """)
 
+_PLACE: Final = (
+    "SELECT q.name AS queue, m.name AS model FROM task t JOIN queue q USING (queue_id) "
+    "JOIN model m USING (model_id) WHERE t.task_id = %(task_id)s"
+)
+
 
 def held(session: Session, queue: str, reviewer: UUID, at: datetime) -> list[sa.Row[Any]]:
     """Return what a reviewer holds in a queue (task_id, token, until), what was taken last first."""
@@ -40,12 +46,7 @@ def last_decision(session: Session, queue: str, reviewer: UUID, since_us: int) -
 
 def place(session: Session, task_id: UUID) -> sa.Row[Any] | None:
     """Return the names of a task's queue and model."""
-    named: sa.Select[Any] = sa.select(
-        t.queue.c.name.label("queue"), t.model.c.name.label("model")
-    ).select_from(t.task)
-    named = named.join(t.queue, t.queue.c.queue_id == t.task.c.queue_id)
-    named = named.join(t.model, t.model.c.model_id == t.task.c.model_id)
-    return session.execute(named.where(t.task.c.task_id == task_id)).first()
+    return run(session, _PLACE, {"task_id": task_id}).first()
 
 
 def decided_task(session: Session, decision_id: UUID) -> UUID | None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from reviewsvc.db.direct import run
 from reviewsvc.db.tables import data_key, hash_key
 
 
@@ -25,13 +26,14 @@ class WrappedDataKey(NamedTuple):
     kek_id: str
 
 
+_BY_ID = "SELECT key_id, wrapped, kek_id FROM keys.data_key WHERE key_id = %(key_id)s"
 _DATA = (data_key.c.key_id, data_key.c.wrapped, data_key.c.kek_id)
 
 
 def by_id(session: Session, key_id: bytes) -> WrappedDataKey | None:
     """Return a payload key; None once it is destroyed."""
-    row = session.execute(sa.select(*_DATA).where(data_key.c.key_id == key_id)).first()
-    return WrappedDataKey(*row) if row else None
+    row = run(session, _BY_ID, {"key_id": key_id}).first()
+    return WrappedDataKey._make(row) if row else None
 
 
 def of_day(session: Session, log_id: int, day: dt.date) -> WrappedDataKey | None:

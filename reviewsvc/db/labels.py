@@ -1,22 +1,36 @@
 """Labels: the rows of a model's label log, and which of them is in force for a prediction."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
+from reviewsvc.db.direct import run
 from reviewsvc.domain.projections import LabelRow, Place
+
+_COLUMNS: Final = (*LabelRow._fields, "decision_log_id", "decision_seq")
+_INSERT: Final = (
+    f"INSERT INTO label ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'%({name})s' for name in _COLUMNS)})"
+)
+_ADD: Final = (
+    "WITH standing AS (INSERT INTO label_current (model_id, id_hash, log_id, seq) "
+    "VALUES (%(model_id)s, %(id_hash)s, %(log_id)s, %(seq)s) ON CONFLICT (model_id, id_hash) "
+    f"DO UPDATE SET log_id = EXCLUDED.log_id, seq = EXCLUDED.seq) {_INSERT}"
+)
+_WITHDRAW: Final = (
+    "WITH ended AS (DELETE FROM label_current WHERE model_id = %(model_id)s AND id_hash = %(id_hash)s) "
+    f"{_INSERT}"
+)
+_CURRENT: Final = (
+    "SELECT l.* FROM label_current c JOIN label l USING (log_id, seq) "
+    "WHERE c.model_id = %(model_id)s AND c.id_hash = %(id_hash)s"
+)
 
 
 def current(session: Session, model_id: int, id_hash: bytes) -> sa.Row[Any] | None:
     """Return the row of the label in force for a prediction; the label head must be locked."""
-    standing = (t.label_current.c.model_id == model_id, t.label_current.c.id_hash == id_hash)
-    at_place = (t.label.c.log_id == t.label_current.c.log_id, t.label.c.seq == t.label_current.c.seq)
-    return session.execute(
-        sa.select(t.label).join(t.label_current, sa.and_(*at_place)).where(*standing)
-    ).first()
+    return run(session, _CURRENT, {"model_id": model_id, "id_hash": id_hash}).first()
 
 
 def add(session: Session, row: LabelRow, decided: Place | None) -> None:
@@ -26,12 +40,7 @@ def add(session: Session, row: LabelRow, decided: Place | None) -> None:
         "decision_log_id": decided and decided.log_id,
         "decision_seq": decided and decided.seq,
     }
-    session.execute(sa.insert(t.label).values(values))
-    if row.op == "add":
-        _set_current(session, row)
-    else:
-        standing = (t.label_current.c.model_id == row.model_id, t.label_current.c.id_hash == row.id_hash)
-        session.execute(sa.delete(t.label_current).where(*standing))
+    run(session, _ADD if row.op == "add" else _WITHDRAW, values)
 
 
 def logs_of(session: Session, model: str) -> list[sa.Row[Any]]:
@@ -48,16 +57,6 @@ def logs_of(session: Session, model: str) -> list[sa.Row[Any]]:
             .where(t.log.c.series == f"labels/{model}")
             .order_by(t.log.c.incarnation)
         )
-    )
-
-
-def _set_current(session: Session, row: LabelRow) -> None:
-    values = {"model_id": row.model_id, "id_hash": row.id_hash, "log_id": row.log_id, "seq": row.seq}
-    place = {"log_id": row.log_id, "seq": row.seq}
-    session.execute(
-        insert(t.label_current)
-        .values(values)
-        .on_conflict_do_update(index_elements=["model_id", "id_hash"], set_=place)
     )
 
 

@@ -36,6 +36,10 @@ _SWAP: Final = (
 )
 _NAMES: Final = "SELECT log_id, name FROM log WHERE log_id = ANY(%(log_ids)s)"
 _ONE: Final = "SELECT body FROM entry WHERE log_id = %(log_id)s AND seq = %(seq)s"
+_CIPHERTEXT: Final = " UNION ALL ".join(
+    f"SELECT ciphertext FROM {table} WHERE log_id = %(log_id)s AND seq = %(seq)s AND at = %(at)s"
+    for table in ("payload", "payload_held")
+)
 _ENTRY: Final = "INSERT INTO entry (log_id, seq, body) VALUES (%(log_id)s, %(seq)s, %(body)s)"
 _PAYLOAD: Final = (
     "INSERT INTO payload (retention_class, at, log_id, seq, ciphertext) "
@@ -231,12 +235,8 @@ def one(session: Session, log_id: int, seq: int) -> bytes:
 
 def ciphertext(session: Session, place: Place) -> bytes | None:
     """Return the stored bytes of an entry's payload; None once retention has dropped them."""
-    for table in (t.payload, t.payload_held):
-        at_place = (table.c.log_id == place.log_id, table.c.seq == place.seq, table.c.at == place.at)
-        found = session.scalar(sa.select(table.c.ciphertext).where(*at_place))
-        if found is not None:
-            return bytes(found)
-    return None
+    found = run(session, _CIPHERTEXT, place._asdict()).scalar()
+    return None if found is None else bytes(found)
 
 
 def _head(row: sa.Row[Any]) -> Head:

@@ -1,13 +1,14 @@
 """People, the roles that they hold, and their tokens."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from reviewsvc.db.direct import run
 from reviewsvc.db.tables import grant_held, person, token
 from reviewsvc.db.tables import session as sessions
 from reviewsvc.domain.permissions import Grant
@@ -43,6 +44,11 @@ _MOST_NAMES = 50
 _PERSON = [person.c[name] for name in Person._fields]
 _TOKEN = [token.c[name] for name in Token._fields]
 
+# What every request asks.
+_BY_ID: Final = f"SELECT {', '.join(Person._fields)} FROM person WHERE person_id = %(person_id)s"
+_GRANTS: Final = "SELECT * FROM grant_held WHERE person_id = ANY(%(person_ids)s) ORDER BY role, scope"
+_TOKEN_BY_HASH: Final = f"SELECT {', '.join(Token._fields)} FROM token WHERE token_hash = %(token_hash)s"
+
 
 def add(session: Session, **columns: Any) -> bool:  # noqa: ANN401 - each column has its own type
     """Add a person; False if the login is taken."""
@@ -57,9 +63,8 @@ def update(session: Session, person_id: UUID, **columns: Any) -> None:  # noqa: 
 
 def by_id(session: Session, person_id: UUID, *, lock: bool = False) -> Person | None:
     """Return a person, locked until the transaction ends if asked."""
-    wanted = sa.select(*_PERSON).where(person.c.person_id == person_id)
-    row = session.execute(wanted.with_for_update() if lock else wanted).first()
-    return Person(*row) if row else None
+    row = run(session, _BY_ID + (" FOR UPDATE" if lock else ""), {"person_id": person_id}).first()
+    return Person._make(row) if row else None
 
 
 def by_login(session: Session, login: str, *, lock: bool = False) -> Person | None:
@@ -78,8 +83,7 @@ def page(session: Session, after_login: str, limit: int) -> list[Person]:
 def grants(session: Session, person_ids: list[UUID]) -> dict[UUID, list[Grant]]:
     """Return the roles that these people hold."""
     held: dict[UUID, list[Grant]] = {person_id: [] for person_id in person_ids}
-    wanted = sa.select(grant_held).where(grant_held.c.person_id.in_(person_ids))
-    for row in session.execute(wanted.order_by(grant_held.c.role, grant_held.c.scope)):
+    for row in run(session, _GRANTS, {"person_ids": person_ids}):
         held[row.person_id].append(Grant(row.role, row.scope))
     return held
 
@@ -105,7 +109,7 @@ def add_token(session: Session, made: Token, token_hash: bytes) -> None:
 
 def token_by_hash(session: Session, token_hash: bytes) -> Token | None:
     """Return the token with this hash, whether it still counts or not."""
-    row = session.execute(sa.select(*_TOKEN).where(token.c.token_hash == token_hash)).first()
+    row = run(session, _TOKEN_BY_HASH, {"token_hash": token_hash}).first()
     return _token(row) if row else None
 
 

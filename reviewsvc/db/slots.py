@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
+from reviewsvc.db.direct import run
 from reviewsvc.domain.review import Slot, SlotState
 
 _WINDOW: Final = 200
@@ -25,7 +26,7 @@ class Claimed(NamedTuple):
     token: int
     model_id: int
     activity_log_id: int
-    prediction_log_id: int
+    prediction_log: str
     prediction_seq: int
 
 
@@ -33,36 +34,51 @@ class Claimed(NamedTuple):
 # whoever is at the same place at the same moment takes the next ones. Places of one task stand side by side;
 # `nth` keeps one person from taking two of them. OFFSET 0 keeps the planner from reading all that the person
 # ever answered instead of asking the index once per candidate.
-_CLAIM: Final = sa.text("""
+_CLAIM: Final = """
 WITH front AS MATERIALIZED (
     SELECT near.* FROM lane CROSS JOIN LATERAL (
         SELECT slot.slot_id, slot.task_id FROM slot
         WHERE slot.lane_id = lane.lane_id AND slot.state = 'open'
-          AND slot.task_id <> ALL (CAST(:skip AS uuid[]))
+          AND slot.task_id <> ALL (%(skip)s::uuid[])
           AND NOT EXISTS (
               SELECT FROM slot mine
-              WHERE mine.task_id = slot.task_id AND mine.reviewer_id = :reviewer OFFSET 0)
-        ORDER BY slot.priority DESC, slot.due_at, slot.slot_id LIMIT :window
-    ) near WHERE lane.queue_id = :queue
+              WHERE mine.task_id = slot.task_id AND mine.reviewer_id = %(reviewer)s OFFSET 0)
+        ORDER BY slot.priority DESC, slot.due_at, slot.slot_id LIMIT %(window)s
+    ) near WHERE lane.queue_id = %(queue)s
 ), ranked AS (
     SELECT slot_id, row_number() OVER (PARTITION BY task_id ORDER BY slot_id) AS nth FROM front
 ), chosen AS (
     SELECT slot.slot_id FROM slot JOIN ranked USING (slot_id)
-    WHERE slot.state = 'open' AND ranked.nth <= :nth
+    WHERE slot.state = 'open' AND ranked.nth <= %(nth)s
     ORDER BY slot.priority DESC, slot.due_at, slot.slot_id
-    LIMIT :count FOR UPDATE OF slot SKIP LOCKED
+    LIMIT %(count)s FOR UPDATE OF slot SKIP LOCKED
 ), taken AS (
-    UPDATE slot SET state = 'claimed', reviewer_id = :reviewer, token = token + 1
+    UPDATE slot SET state = 'claimed', reviewer_id = %(reviewer)s, token = token + 1
     FROM chosen WHERE slot.slot_id = chosen.slot_id
     RETURNING slot.slot_id, slot.task_id, slot.token, slot.priority, slot.due_at
 ), leased AS (
-    INSERT INTO lease (slot_id, until) SELECT slot_id, :until FROM taken
+    INSERT INTO lease (slot_id, until) SELECT slot_id, %(until)s FROM taken
     ON CONFLICT (slot_id) DO UPDATE SET until = EXCLUDED.until
 )
 SELECT taken.slot_id, taken.task_id, taken.token, task.model_id, task.activity_log_id,
-       task.prediction_log_id, task.prediction_seq
-FROM taken JOIN task USING (task_id) ORDER BY taken.priority DESC, taken.due_at, taken.slot_id
-""")
+       log.name, task.prediction_seq
+FROM taken JOIN task USING (task_id) JOIN log ON log.log_id = task.prediction_log_id
+ORDER BY taken.priority DESC, taken.due_at, taken.slot_id
+"""
+
+_OF_TASK: Final = (
+    "SELECT slot_id, state, reviewer_id, token FROM slot WHERE task_id = %(task_id)s "
+    "ORDER BY slot_id FOR UPDATE"
+)
+_WRITE: Final = (
+    "UPDATE slot SET state = %(state)s, reviewer_id = %(reviewer_id)s, token = %(token)s "
+    "WHERE slot_id = %(slot_id)s"
+)
+_WRITE_AND_END: Final = f"WITH ended AS (DELETE FROM lease WHERE slot_id = %(slot_id)s) {_WRITE}"
+_HELD_BY: Final = (
+    "SELECT slot.token, lease.until FROM slot JOIN lease USING (slot_id) WHERE slot.task_id = %(task_id)s "
+    "AND slot.reviewer_id = %(reviewer)s AND slot.state = 'claimed'"
+)
 
 _EXPIRED: Final = sa.text("""
 SELECT slot.slot_id FROM lease JOIN slot USING (slot_id)
@@ -101,11 +117,11 @@ def claim(
         "skip": list(skip),
         "window": _WINDOW,
     }
-    found = session.execute(_CLAIM, {**asked, "count": count, "nth": 1}).all()
+    found = run(session, _CLAIM, {**asked, "count": count, "nth": 1}).all()
     if not found:
         # The first places of these tasks may be taken at this moment; one of the others is as good.
-        found = session.execute(_CLAIM, {**asked, "count": 1, "nth": _ANY}).all()
-    return [Claimed(*row) for row in found]
+        found = run(session, _CLAIM, {**asked, "count": 1, "nth": _ANY}).all()
+    return [Claimed._make(row) for row in found]
 
 
 def take(session: Session, slot_id: int, reviewer: UUID, token: int, until: datetime) -> None:
@@ -117,11 +133,8 @@ def take(session: Session, slot_id: int, reviewer: UUID, token: int, until: date
 
 def of_task(session: Session, task_id: UUID) -> tuple[Slot, ...]:
     """Lock a task's slots, in the order of their ids, and return them."""
-    columns = (t.slot.c.slot_id, t.slot.c.state, t.slot.c.reviewer_id, t.slot.c.token)
-    found = session.execute(
-        sa.select(*columns).where(t.slot.c.task_id == task_id).order_by(t.slot.c.slot_id).with_for_update()
-    )
-    return tuple(Slot(row[0], SlotState(row[1]), row[2], row[3]) for row in found)
+    found = run(session, _OF_TASK, {"task_id": task_id})
+    return tuple(Slot(row.slot_id, SlotState(row.state), row.reviewer_id, row.token) for row in found)
 
 
 def save(session: Session, task: sa.Row[Any], before: Sequence[Slot], after: Iterable[Slot]) -> None:
@@ -131,10 +144,7 @@ def save(session: Session, task: sa.Row[Any], before: Sequence[Slot], after: Ite
         if slot.slot_id is None:
             _add(session, task)
         elif slot != known[slot.slot_id]:
-            values = {"state": slot.state.value, "reviewer_id": slot.reviewer, "token": slot.token}
-            session.execute(sa.update(t.slot).where(t.slot.c.slot_id == slot.slot_id).values(values))
-            if slot.state != SlotState.CLAIMED:
-                session.execute(sa.delete(t.lease).where(t.lease.c.slot_id == slot.slot_id))
+            _write(session, slot)
 
 
 def renew(session: Session, slot_id: int, until: datetime) -> None:
@@ -173,11 +183,17 @@ def wake(session: Session, at: datetime) -> int:
 
 def held_by(session: Session, task_id: UUID, reviewer: UUID) -> sa.Row[Any] | None:
     """Return the token of the slot that a person holds in a task, and until when; None if they hold none."""
-    mine = (t.slot.c.task_id == task_id, t.slot.c.reviewer_id == reviewer, t.slot.c.state == "claimed")
-    query: sa.Select[Any] = sa.select(t.slot.c.token, t.lease.c.until).join(
-        t.lease, t.lease.c.slot_id == t.slot.c.slot_id
-    )
-    return session.execute(query.where(*mine)).first()
+    return run(session, _HELD_BY, {"task_id": task_id, "reviewer": reviewer}).first()
+
+
+def _write(session: Session, slot: Slot) -> None:
+    values = {
+        "slot_id": slot.slot_id,
+        "state": slot.state.value,
+        "reviewer_id": slot.reviewer,
+        "token": slot.token,
+    }
+    run(session, _WRITE if slot.state == SlotState.CLAIMED else _WRITE_AND_END, values)
 
 
 def _add(session: Session, task: sa.Row[Any]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
+from reviewsvc.db.direct import run
 from reviewsvc.domain.agreement import Answer, Given
 from reviewsvc.domain.permissions import Reach
 from reviewsvc.domain.projections import DecisionRow, Place
@@ -19,6 +20,32 @@ _NAMED = (
     t.queue.c.version.label("queue_version"),
     t.log.c.name.label("prediction_log"),
     t.model.c.label_log_id,
+)
+
+
+_ONE: Final = (
+    "SELECT t.*, m.name AS model, q.name AS queue, q.version AS queue_version, l.name AS prediction_log, "
+    "m.label_log_id, a.name AS activity_log FROM task t JOIN model m USING (model_id) "
+    "JOIN queue q USING (queue_id) JOIN log l ON l.log_id = t.prediction_log_id "
+    "JOIN log a ON a.log_id = t.activity_log_id WHERE t.task_id = %(task_id)s"
+)
+_DECISIONS: Final = "SELECT * FROM decision WHERE task_id = %(task_id)s ORDER BY at, seq"
+_COLUMNS: Final = (*DecisionRow._fields, "slot_id", "prediction_at")
+_ADD_DECISION: Final = (
+    f"INSERT INTO decision ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'%({name})s' for name in _COLUMNS)})"
+)
+_PREDICTION: Final = ("prediction_log_id", "prediction_seq", "retention_class", "prediction_at")
+_SAME_SUBJECT: Final = (
+    "SELECT p.predicted_at, p.label, p.value, p.confidence, m.name AS model, t.status, t.answer_label, "
+    "t.answer_value FROM prediction p JOIN model m USING (model_id) "
+    "LEFT JOIN task t ON t.id_hash = p.id_hash WHERE p.subject = (SELECT subject FROM prediction "
+    "WHERE log_id = %(prediction_log_id)s AND seq = %(prediction_seq)s "
+    "AND retention_class = %(retention_class)s AND at = %(prediction_at)s) "
+    "AND p.id_hash <> %(id_hash)s ORDER BY p.predicted_at DESC LIMIT %(limit)s"
+)
+_MOVES: Final = (
+    "SELECT e.log_id, e.seq, e.body FROM activity a JOIN entry e USING (log_id, seq) "
+    "WHERE a.task_id = %(task_id)s AND a.kind = 'task_moved' ORDER BY a.at, a.seq"
 )
 
 
@@ -33,12 +60,12 @@ class TaskFilter(NamedTuple):
 
 def get(session: Session, task_id: UUID) -> sa.Row[Any] | None:
     """Return a task with the names of its model, queue and prediction's log; None if there is none."""
-    return session.execute(_named().where(t.task.c.task_id == task_id)).first()
+    return run(session, _ONE, {"task_id": task_id}).first()
 
 
 def lock(session: Session, task_id: UUID) -> sa.Row[Any] | None:
     """Return the same, locked until the transaction ends; slots come after it."""
-    return session.execute(_named().where(t.task.c.task_id == task_id).with_for_update(of=t.task)).first()
+    return run(session, f"{_ONE} FOR UPDATE OF t", {"task_id": task_id}).first()
 
 
 def by_id_hash(session: Session, id_hash: bytes) -> sa.Row[Any] | None:
@@ -74,7 +101,8 @@ def due(session: Session, at: datetime, limit: int) -> list[UUID]:
 
 def save(session: Session, task_id: UUID, **values: object) -> None:
     """Change columns of a task, which is locked."""
-    session.execute(sa.update(t.task).where(t.task.c.task_id == task_id).values(**values))
+    changed = ", ".join(f"{name} = %({name})s" for name in values)
+    run(session, f"UPDATE task SET {changed} WHERE task_id = %(task_id)s", {"task_id": task_id, **values})
 
 
 def decisions(session: Session, task_id: UUID) -> tuple[Given, ...]:
@@ -95,10 +123,7 @@ def decisions(session: Session, task_id: UUID) -> tuple[Given, ...]:
 
 def decision_rows(session: Session, task_id: UUID) -> list[sa.Row[Any]]:
     """Return a task's rows of `decision` in the order in which they came."""
-    order = (t.decision.c.at, t.decision.c.seq)
-    return list(
-        session.execute(sa.select(t.decision).where(t.decision.c.task_id == task_id).order_by(*order))
-    )
+    return list(run(session, _DECISIONS, {"task_id": task_id}))
 
 
 def decision(session: Session, decision_id: UUID) -> sa.Row[Any] | None:
@@ -109,7 +134,7 @@ def decision(session: Session, decision_id: UUID) -> sa.Row[Any] | None:
 def add_decision(session: Session, row: DecisionRow, slot_id: int | None, prediction_at: int) -> None:
     """Keep a decision."""
     values = {**row._asdict(), "slot_id": slot_id, "prediction_at": prediction_at}
-    session.execute(sa.insert(t.decision).values(values))
+    run(session, _ADD_DECISION, values)
 
 
 def retract(session: Session, decision_id: UUID, place: Place) -> None:
@@ -132,39 +157,19 @@ def same_subject(session: Session, row: sa.Row[Any], limit: int) -> list[sa.Row[
 
     Columns: predicted_at, label, value, confidence, model, status, answer_label, answer_value.
     """
-    mine = (
-        t.prediction.c.log_id == row.prediction_log_id,
-        t.prediction.c.seq == row.prediction_seq,
-        t.prediction.c.retention_class == row.retention_class,
-        t.prediction.c.at == row.prediction_at,
-    )
-    subject = session.scalar(sa.select(t.prediction.c.subject).where(*mine))
-    if subject is None:
-        return []
-    said = ("predicted_at", "label", "value", "confidence")
-    columns = [t.prediction.c[name] for name in said]
-    query = (
-        sa.select(*columns, t.model.c.name.label("model"), t.task.c.status, t.task.c.answer_label)
-        .add_columns(t.task.c.answer_value)
-        .join(t.model, t.model.c.model_id == t.prediction.c.model_id)
-        .outerjoin(t.task, t.task.c.id_hash == t.prediction.c.id_hash)
-        .where(t.prediction.c.subject == subject, t.prediction.c.id_hash != row.id_hash)
-        .order_by(t.prediction.c.predicted_at.desc())
-        .limit(limit)
-    )
-    return list(session.execute(query))
+    values = {name: getattr(row, name) for name in _PREDICTION}
+    return list(run(session, _SAME_SUBJECT, {**values, "id_hash": row.id_hash, "limit": limit}))
 
 
 def moves(session: Session, task_id: UUID) -> list[sa.Row[Any]]:
     """Return the entries by which a task was put off, flagged, escalated or ended: log_id, seq, body."""
-    acts = (t.activity.c.task_id == task_id, t.activity.c.kind == "task_moved")
-    at_place = (t.entry.c.log_id == t.activity.c.log_id, t.entry.c.seq == t.activity.c.seq)
-    query = sa.select(t.entry).join(t.activity, sa.and_(*at_place)).where(*acts)
-    return list(session.execute(query.order_by(t.activity.c.at, t.activity.c.seq)))
+    return list(run(session, _MOVES, {"task_id": task_id}))
 
 
 def names_of(session: Session, people: Collection[UUID]) -> dict[UUID, str]:
     """Return the names of people."""
+    if not people:
+        return {}
     found = session.execute(
         sa.select(t.person.c.person_id, t.person.c.name).where(t.person.c.person_id.in_(people))
     )

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
+from reviewsvc.db.direct import run
 
 
 class DocumentMissingError(LookupError):
@@ -27,7 +28,7 @@ def body(session: Session, kind: str, name: str, version: int) -> bytes:
 
 def queue(session: Session, name: str) -> sa.Row[Any]:
     """Return a queue: queue_id, name, version. Raises QueueMissingError."""
-    found = session.execute(sa.select(t.queue).where(t.queue.c.name == name)).first()
+    found = run(session, "SELECT * FROM queue WHERE name = %(name)s", {"name": name}).first()
     if found is None:
         raise QueueMissingError(f"There is no queue {name}.")
     return found

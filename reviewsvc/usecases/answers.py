@@ -194,7 +194,7 @@ def _retract(work: Work, case: Dossier, after: Task, found: sa.Row[Any], *, is_r
         predicted_at=case.said.predicted_at,
         final=final_facts("pending", case) if is_reopened else None,
     )
-    ref = Ref(case_log.log_name(work, case.row), found.seq)
+    ref = Ref(case.row.activity_log, found.seq)
     place = case_log.write(work, case.row, case.entry, "retraction", said, secrets=case.secrets, ref=ref)
     tasks.retract(work.session, found.decision_id, place)
     slots.save(work.session, case.row, case.task.slots, after.slots)

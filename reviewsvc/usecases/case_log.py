@@ -54,8 +54,3 @@ def seal(work: Work, head: Head, prediction: Entry, secrets: CaseSecrets) -> Sea
         return keyring.seal_for_day(
             session, head.log_id, max(work.clock, head.last_at), write_secrets(ERASED)
         )
-
-
-def log_name(work: Work, row: sa.Row[Any]) -> str:
-    """The name of the log that tells a task's story."""
-    return logs.names(work.session, [row.activity_log_id])[row.activity_log_id]

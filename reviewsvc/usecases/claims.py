@@ -168,10 +168,9 @@ def _claim(work: Work, queue: str, count: int, skip: Collection[UUID]) -> list[H
 
 def _log_access(work: Work, taken: Collection[Claimed]) -> None:
     heads = logs.lock_heads(work.session, {one.activity_log_id for one in taken})
-    names = logs.names(work.session, {one.prediction_log_id for one in taken})
     for one in taken:
         facts = f.Access(why="claim", task=str(one.task_id))
-        ref = Ref(names[one.prediction_log_id], one.prediction_seq)
+        ref = Ref(one.prediction_log, one.prediction_seq)
         head = heads[one.activity_log_id]
         logs.append(work.session, head, "access", facts, clock=work.clock, actor=work.actor, ref=ref)
     logs.save_heads(work.session, heads)

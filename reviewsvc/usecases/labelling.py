@@ -53,7 +53,7 @@ def _append(
         said,
         clock=work.clock,
         actor=work.actor,
-        ref=Ref(case_log.log_name(work, case.row), follows.seq),
+        ref=Ref(case.row.activity_log, follows.seq),
         payload=case_log.seal(work, head, case.entry, secrets),
         retention_class=case.row.retention_class,
     )
