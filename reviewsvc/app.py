@@ -1,11 +1,14 @@
 """The web process: pages for people and the API for programs, on one Flask application."""
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
-from reviewsvc import config
+from reviewsvc import config, telemetry
 from reviewsvc.api import registration
 from reviewsvc.config import Settings
 from reviewsvc.console import pages
@@ -13,7 +16,7 @@ from reviewsvc.crypto.kek import load_kek
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.usecases.auth import Rules
 from reviewsvc.usecases.desk import Desk
-from reviewsvc.usecases.installation import open_installation
+from reviewsvc.usecases.installation import Installation, open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.web import (
     compression,
@@ -31,6 +34,9 @@ from reviewsvc.web import (
 from reviewsvc.web.services import Services, hold, system_clock
 
 LARGEST_BODY = 1_000_000
+TRIES = 25  # gunicorn ends a worker that is not up after 30 s, and starts another
+
+_log = telemetry.logger("web")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -78,8 +84,10 @@ def open_services(settings: Settings) -> Services:
     return Services(
         sessions=sessions,
         keyring=keyring,
-        installation=open_installation(
-            sessions, keyring, settings.origin, system_clock(), activity_logs=shards
+        installation=when_there(
+            lambda: open_installation(
+                sessions, keyring, settings.origin, system_clock(), activity_logs=shards
+            )
         ),
         desk=Desk(
             sessions,
@@ -91,6 +99,21 @@ def open_services(settings: Settings) -> Services:
         is_secure=settings.public_url.startswith("https://"),
         logs_open=settings.logs_open,
     )
+
+
+def when_there(
+    opens: Callable[[], Installation], *, tries: int = TRIES, pause: Callable[[float], None] = time.sleep
+) -> Installation:
+    """Open the installation as soon as the database can be reached, trying once a second for a while."""
+    for left in reversed(range(tries)):
+        try:
+            return opens()
+        except OperationalError as error:
+            if not left:
+                raise
+            _log.warning("the database cannot be reached yet", reason=str(error.orig).partition("\n")[0])
+            pause(1)
+    raise ValueError("tries must be at least 1")
 
 
 def _rules(settings: Settings) -> Rules:
