@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from reviewsvc.crypto.keyed import keyed_hash
 from reviewsvc.db.hot import exports, keys, picks, scan
-from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.exports import PinnedLog
 from reviewsvc.db.hot.seals import SealedLog
@@ -80,7 +79,7 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
     """
     with sessions.begin() as session:
         conn = Sessions.psycopg(session)
-        root = next((log for log in reversed(stored.sealed_logs(conn)) if log.kind == "root"), None)
+        root = exports.newest_root(conn)
         if root is None:
             raise QuestionError("no log is signed yet: `reviewsvc keys make`, and a worker that seals")
         spans = [KeySpan(key.verifier.text(), key.valid_from, key.valid_until) for key in history(session)]
@@ -185,7 +184,8 @@ def _case(session: Session, keyring: Keyring, question: Question) -> dict[str, A
     if question.source is not None:
         ids = [keyed_hash(key, "id", model, question.source, sent or "")[:_HASH_BYTES]]
     else:
-        ids = exports.ids_of(Sessions.psycopg(session), model, find)
+        found = exports.predictions(Sessions.psycopg(session), model, find)
+        ids = sorted({each.id_hash for each in found})
     return {"find": find, "ids": ids}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from reviewsvc.db.hot.connection import Connected
+from reviewsvc.db.hot.seals import SealedLog
 
 
 class PinnedLog(NamedTuple):
@@ -26,9 +27,29 @@ class Stored(NamedTuple):
     body: bytes
 
 
+class Captured(NamedTuple):
+    """Where a prediction's entry stands, and its keyed hash."""
+
+    log: str
+    seq: int
+    id_hash: bytes
+
+
 _PINNED = """
 SELECT DISTINCT ON (c.log_id) c.log_id, l.name, l.kind, l.model, c.size, c.root, c.note, c.root_seq
 FROM checkpoint c JOIN log l USING (log_id) WHERE c.root_seq < %s ORDER BY c.log_id, c.size DESC
+"""
+_PINNED_LOG = """
+SELECT c.log_id, l.name, l.kind, l.model, c.size, c.root, c.note, c.root_seq
+FROM checkpoint c JOIN log l USING (log_id) WHERE l.name = %s AND c.root_seq < %s ORDER BY c.size DESC LIMIT 1
+"""
+_ROOT = """
+SELECT l.log_id, l.name, l.kind, c.size, c.root, c.note FROM log l JOIN checkpoint c USING (log_id)
+WHERE l.kind = 'root' ORDER BY l.incarnation DESC, c.size DESC LIMIT 1
+"""
+_PREDICTIONS = """
+SELECT l.name, p.seq, p.id_hash FROM prediction p JOIN log l USING (log_id) JOIN model m USING (model_id)
+WHERE p.find = %s AND m.name = %s ORDER BY p.at, p.log_id, p.seq
 """
 _ENTRIES = "SELECT seq, body FROM entry WHERE log_id = %s AND seq = ANY(%s) ORDER BY seq"
 _SEALED = """
@@ -44,10 +65,22 @@ SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq >= %(
 _KEYS = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%s)"
 
 
+def newest_root(conn: Connected) -> SealedLog | None:
+    """The root log with its largest signed checkpoint; None while nothing is signed."""
+    row = conn.execute(_ROOT).fetchone()
+    return SealedLog(*row) if row else None
+
+
 def pinned(conn: Connected, root_size: int) -> list[PinnedLog]:
     """Every log as the first `root_size` entries of the root log seal it, by name."""
     found = [PinnedLog(*row) for row in conn.execute(_PINNED, (root_size,))]
     return sorted(found, key=lambda log: log.name)
+
+
+def pinned_log(conn: Connected, name: str, root_size: int) -> PinnedLog | None:
+    """One log as the first `root_size` entries of the root log seal it; None if they do not."""
+    row = conn.execute(_PINNED_LOG, (name, root_size)).fetchone()
+    return PinnedLog(*row) if row else None
 
 
 def entries(conn: Connected, log_id: int, seqs: Sequence[int]) -> list[Stored]:
@@ -71,10 +104,7 @@ def wrapped_keys(conn: Connected, key_ids: Collection[str]) -> dict[str, bytes]:
         return {bytes(key_id).hex(): bytes(wrapped) for key_id, wrapped in cursor}
 
 
-def ids_of(conn: Connected, model: str, find: int) -> list[bytes]:
-    """The keyed hashes of a model's predictions that one id was sent with, one for each source."""
-    query = (
-        "SELECT DISTINCT id_hash FROM prediction JOIN model USING (model_id) WHERE find = %s AND name = %s"
-    )
+def predictions(conn: Connected, model: str, find: int) -> list[Captured]:
+    """A model's predictions that one id was sent with, in the order of their arrival."""
     with conn.cursor(binary=True) as cursor:
-        return [bytes(row[0]) for row in cursor.execute(query, (find, model))]
+        return [Captured(*row) for row in cursor.execute(_PREDICTIONS, (find, model))]

@@ -1,0 +1,125 @@
+"""Receipts: that one entry is in its log, and that log in the root, to be kept and verified elsewhere."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Final, NamedTuple
+
+from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.notes import signature_lines
+from reviewsvc.db.hot import exports
+from reviewsvc.db.hot.connection import Connected
+from reviewsvc.db.hot.seals import SealedLog
+from reviewsvc.db.sessions import Session, Sessions
+from reviewsvc.domain.projections import signed64
+from reviewsvc.domain.proof import Proved, proved_text, tlog_proof
+from reviewsvc.domain.tiles import Tile, nodes_from
+from reviewsvc.domain.tree import inclusion_proof
+from reviewsvc.usecases import tiles
+from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
+from reviewsvc.usecases.keyring import Keyring
+
+_HASH_BYTES: Final = 16
+_FIND_BYTES: Final = 8
+# A second signature is longer than all else in a receipt, and verified by few.
+_LONGEST_LINE: Final = 400
+
+
+class NotSealedError(LookupError):
+    """The entry is not sealed yet: a moment later it is, where signing is on."""
+
+
+class Receipt(NamedTuple):
+    """An entry proved to be in its log, and the root's entry that seals that, proved to be in the root."""
+
+    log: str
+    seq: int
+    mine: Proved
+    root: Proved
+
+    @property
+    def tlog_proof(self) -> str:
+        """The entry's proof as others read it, C2SP tlog-proof@v1; it goes with the entry's bytes."""
+        return self.mine.proof
+
+    def text(self) -> bytes:
+        """All of it in one file, which `verify.py` reads."""
+        return proved_text([self.mine, self.root])
+
+
+class Prover:
+    """Makes receipts; keeps tiles, which never change, so that most cost no question to the database."""
+
+    def __init__(self, *, tiles_kept: int = 4_000) -> None:
+        self._most = tiles_kept
+        self._lock = Lock()
+        self._tiles: OrderedDict[tuple[int, Tile], bytes] = OrderedDict()
+
+    def receipt(self, conn: Connected, log: str, seq: int) -> Receipt:
+        """Prove an entry under the newest root that seals it. Raises NotSealedError."""
+        root = exports.newest_root(conn)
+        pinned = None if root is None else exports.pinned_log(conn, log, root.size)
+        if root is None or pinned is None or seq >= pinned.size:
+            raise NotSealedError(f"entry {seq} of {log} is not sealed yet")
+        sealed = SealedLog(pinned.log_id, pinned.name, pinned.kind, pinned.size, pinned.root, pinned.note)
+        return Receipt(log, seq, self._proved(conn, sealed, seq), self._proved(conn, root, pinned.root_seq))
+
+    def hashes(self, conn: Connected, log: SealedLog, seq: int) -> list[bytes]:
+        """The hashes that lead from an entry to its log's signed root."""
+        return inclusion_proof(seq, log.size, nodes_from(log.size, lambda tile: self._tile(conn, log, tile)))
+
+    def _proved(self, conn: Connected, log: SealedLog, seq: int) -> Proved:
+        (body,) = tiles.entries(conn, log.log_id, range(seq, seq + 1))
+        return Proved(body, tlog_proof(seq, self.hashes(conn, log, seq), _short(log.note)))
+
+    def _tile(self, conn: Connected, log: SealedLog, tile: Tile) -> bytes:
+        place = (log.log_id, tile)
+        with self._lock:
+            kept = self._tiles.get(place)
+            if kept is not None:
+                self._tiles.move_to_end(place)
+                return kept
+        data = tiles.read(conn, log, tile)
+        with self._lock:
+            self._tiles[place] = data
+            while len(self._tiles) > self._most:
+                self._tiles.popitem(last=False)
+        return data
+
+
+class Sent(NamedTuple):
+    """A prediction as its producer named it; without a source it is looked for among all."""
+
+    model: str
+    prediction_id: str
+    source: str | None = None
+
+
+def of_prediction(sessions: Sessions, keyring: Keyring, prover: Prover, sent: Sent) -> Receipt:
+    """Make the receipt of a prediction, of the last one if it was sent twice.
+
+    Raises NotCapturedError, NotSealedError, and SeveralSourcesError if several sent it and none is given.
+    """
+    with sessions.begin() as session:
+        log, seq = _find(session, keyring, sent)
+        return prover.receipt(Sessions.psycopg(session), log, seq)
+
+
+def _find(session: Session, keyring: Keyring, sent: Sent) -> tuple[str, int]:
+    key, model, sent_id = keyring.hash_key(session, "prediction"), sent.model, sent.prediction_id
+    find = signed64(keyed_hash(key, "find", model, sent_id)[:_FIND_BYTES].hex())
+    found = exports.predictions(Sessions.psycopg(session), model, find)
+    if sent.source is not None:
+        id_hash = keyed_hash(key, "id", model, sent.source, sent_id)[:_HASH_BYTES]
+        found = [each for each in found if each.id_hash == id_hash]
+    if not found:
+        raise NotCapturedError(f"No prediction {sent_id} of {model} has been captured.")
+    if len({each.id_hash for each in found}) > 1:
+        raise SeveralSourcesError(f"Several sources sent a prediction {sent_id} of {model}: name one.")
+    return found[-1].log, found[-1].seq
+
+
+def _short(note: str) -> str:
+    """Leave out signatures that are too long for a receipt; those that are left hold without them."""
+    text = note.rpartition("\n\n")[0]
+    lines = [line for line in signature_lines(note.encode()) if len(line) <= _LONGEST_LINE]
+    return f"{text}\n\n{''.join(lines)}"
