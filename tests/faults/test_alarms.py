@@ -154,7 +154,10 @@ def test_a_topic_that_was_cut_short_goes_on_where_it_ended_by_consent(
     assert made.verified().findings == []
 
 
-@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+@pytest.mark.parametrize(
+    "is_running",
+    [pytest.param(True, id="running"), pytest.param(False, id="stopped", marks=pytest.mark.long)],
+)
 def test_a_topic_deleted_and_created_again_is_never_taken_for_the_old_one(
     capturing: Make,
     make_victim: MakeVictim,

@@ -70,7 +70,13 @@ def test_a_record_that_the_database_refuses_is_kept_as_quarantine_and_those_arou
     assert (report.verdict, report.findings) == (Verdict.VERIFIED, [])
 
 
-@pytest.mark.parametrize("code", ["53200", "57014"], ids=["out of memory", "cancelled"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("53200", id="out of memory"),
+        pytest.param("57014", id="cancelled", marks=pytest.mark.long),
+    ],
+)
 def test_what_is_too_much_at_once_is_written_in_smaller_parts(
     capturing: Make, make_victim: MakeVictim, code: str
 ) -> None:
@@ -86,7 +92,12 @@ def test_what_is_too_much_at_once_is_written_in_smaller_parts(
 
 
 @pytest.mark.parametrize(
-    "code", ["53100", "23514", "42501"], ids=["disk full", "no partition", "no privilege"]
+    "code",
+    [
+        pytest.param("53100", id="disk full"),
+        pytest.param("23514", id="no partition", marks=pytest.mark.long),
+        pytest.param("42501", id="no privilege", marks=pytest.mark.long),
+    ],
 )
 def test_any_other_refusal_is_waited_out_and_told(
     capturing: Make, make_victim: MakeVictim, code: str
