@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewsvc.commands.bundles import bundle, receipt
+
 if TYPE_CHECKING:
     from reviewsvc.domain.verdict import Report
 
@@ -17,6 +19,10 @@ Progress = Callable[[str, int, int], None]
 @click.group()
 def audit() -> None:
     """Verify the logs, and publish them."""
+
+
+audit.add_command(bundle)
+audit.add_command(receipt)
 
 
 @audit.command()
