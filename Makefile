@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp ## lint, types, import contracts and unit tests, in und
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@exec $(BIN)/python -m pytest -q -m unit $(ARGS)
+	@exec $(BIN)/python -m pytest -q -n 2 -m unit $(ARGS)
 
 bench: $(VENV)/dev.stamp ## measure, print a table and write build/bench.json
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
