@@ -18,12 +18,34 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is written by ha
 read_label = msgspec.json.Decoder(f.Label).decode
 
 
+class LabelFacts(Struct, frozen=True, gc=False):
+    """What a reader needs of a label's facts: no lists, which would keep the garbage collector busy."""
+
+    op: str
+    id: str
+    model: str
+    kind: str
+    predicted_at: int
+    agreed: bool
+    contract: int
+    policy: int | None
+    label: str | None = None
+    value: str | None = None
+    model_label: str | None = None
+    model_value: str | None = None
+    confidence: str | None = None
+    reviewer: str | None = None
+    rule: str | None = None
+    pi: str | None = None
+    supersedes: int | None = None
+
+
 class LabelEntry(Struct, frozen=True, gc=False):
     """What a reader needs of a label's entry; the rest of it is skipped."""
 
     seq: int
     at: int
-    facts: f.Label
+    facts: LabelFacts
     payload: Payload | None = None
 
 
