@@ -417,7 +417,7 @@ def parse_entry(body: bytes) -> dict[str, Any]:
 
 
 # ---- 5. Files of a folder or a zip ------------------------------------------------------------------------
-READ_FAULTS = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError)
+READ_FAULTS = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, UnicodeError)
 
 
 class Files:
@@ -845,7 +845,7 @@ def verify(path: Path, keys: list[Key] | None = None, policy: Policy | None = No
     unproved = {
         "that producers sent everything, or the truth; anything behind the checkpoints that are here": True,
         "who made this: without --keys, whoever made it could have made all of it": keys is None,
-        "that others were shown the same: have witnesses cosign, and give --policy": not policy,
+        "that others were shown the same: witnesses tell, with --policy": not policy or policy.is_met(set()),
         "that nothing was left out of the logs that are picked from": {*scopes[1:]} - {"range"},
         "that the root, not here as a whole, sealed no two histories of a log": {*scopes[:1]} - {"range"},
         "why a payload is withheld; that the views, which are not authoritative, are true": check,
