@@ -127,7 +127,7 @@ def test_a_password_by_scram_over_tls(secured: Kafka, authority: Authority) -> N
 def test_a_wrong_password_and_an_unknown_authority_are_refused(
     secured: Kafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 1500)
+    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 8000)
     right = scram(secured, authority)
     with pytest.raises(UnreachableError, match=r"invalid credentials.*KAFKA_SASL_"):
         broker.admin(replace(right, sasl_password="wrong"), client_id="test")
@@ -169,7 +169,7 @@ def test_a_client_certificate(secured: Kafka, authority: Authority) -> None:
 def test_no_client_certificate_is_refused(
     secured: Kafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 1500)
+    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 8000)
     with pytest.raises(UnreachableError):
         broker.admin(mutual(secured, authority), client_id="test")
     gc.collect()
