@@ -122,6 +122,7 @@ class Settings:
     signing_key_file: str = _setting("REVIEWSVC_SIGNING_KEY_FILE", "")
     signer_state_file: str = _setting("REVIEWSVC_SIGNER_STATE_FILE", "")
     signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
+    erasure_journal: str = _setting("REVIEWSVC_ERASURE_JOURNAL", "")
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))
@@ -141,6 +142,11 @@ class Settings:
     session_max_hours: int = _setting("REVIEWSVC_SESSION_MAX_HOURS", 12, _whole(1, 168))
     login_attempts: int = _setting("REVIEWSVC_LOGIN_ATTEMPTS", 10, _whole(1, 1000))
     login_window_minutes: int = _setting("REVIEWSVC_LOGIN_WINDOW_MINUTES", 15, _whole(1, 1440))
+
+
+def erasure_journal(settings: Settings) -> Path:
+    """Return the file of the erasure journal: the one that is set, else one in the data folder."""
+    return Path(settings.erasure_journal or settings.data_dir / "erasures.jsonl")
 
 
 def names() -> Iterator[tuple[str, object]]:
