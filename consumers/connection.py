@@ -53,22 +53,31 @@ def connected(
         ) from error
 
 
-class _Attempts(logging.Handler):
-    """Overhears why connecting failed: kafka-python says it to its log alone."""
+class _Attempts(logging.Filter):
+    """Overhears why connecting failed: kafka-python says it to its log alone.
 
-    _LOG = logging.getLogger("kafka.net.manager")
+    It turns errors into words on the way: kafka-python drops refused sockets open, and errors hold them.
+    """
+
+    _LOGS = tuple(logging.getLogger(f"kafka.net.{room}") for room in ("connection", "manager", "transport"))
+    _CUT = "socket disconnected"
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.first = ""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        # The last attempt is cut by the deadline and says only that; the first tells the reason.
-        if "connection to" in record.msg and not self.first:
-            self.first = record.getMessage()
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args, wanted = record.getMessage(), (), "connection to" in record.msg
+        # The last attempt is cut by the deadline and says only that; one whose answer and end came together
+        # says "socket disconnected" alone: the first that tells more is the reason.
+        if wanted and (not self.first or self._CUT in self.first) and record.levelno >= logging.WARNING:
+            self.first = record.msg
+        return True
 
     def __enter__(self) -> None:
-        self._LOG.addHandler(self)
+        for log in self._LOGS:
+            log.addFilter(self)
 
     def __exit__(self, *_: object) -> None:
-        self._LOG.removeHandler(self)
+        for log in self._LOGS:
+            log.removeFilter(self)

@@ -29,6 +29,7 @@ def measure(app: Flask) -> None:
     """Number, time and log every request of the application."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_forget)
 
 
 def _begin() -> None:
@@ -50,3 +51,7 @@ def _end(answer: Response) -> Response:
             "answered", method=method, route=route, status=answer.status_code, seconds=round(seconds, 4)
         )
     return answer
+
+
+def _forget(_error: BaseException | None) -> None:
+    structlog.contextvars.clear_contextvars()

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import ssl
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -123,19 +124,24 @@ def test_a_password_by_scram_over_tls(secured: Kafka, authority: Authority) -> N
     assert passes_a_record(scram(secured, authority), "scram")
 
 
+def open_sockets() -> list[ssl.SSLSocket]:
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, ssl.SSLSocket) and each.fileno() >= 0]
+
+
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # kafka-python drops refused sockets open
 def test_a_wrong_password_and_an_unknown_authority_are_refused(
     secured: Kafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 8000)
-    right = scram(secured, authority)
+    right, before = scram(secured, authority), open_sockets()
     with pytest.raises(UnreachableError, match=r"invalid credentials.*KAFKA_SASL_"):
         broker.admin(replace(right, sasl_password="wrong"), client_id="test")
     threads = active_count()
+    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 4000)
     with pytest.raises(UnreachableError, match="certificate verify failed"):
         broker.admin(replace(right, ssl_cafile=""), client_id="test")
     assert active_count() == threads
-    gc.collect()
+    assert open_sockets() == before
 
 
 def test_a_token_by_oauthbearer_over_tls(secured: Kafka, authority: Authority, token_endpoint: str) -> None:
@@ -170,6 +176,7 @@ def test_no_client_certificate_is_refused(
     secured: Kafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "BOOTSTRAP_MS", 8000)
+    before = open_sockets()
     with pytest.raises(UnreachableError):
         broker.admin(mutual(secured, authority), client_id="test")
-    gc.collect()
+    assert open_sockets() == before
