@@ -54,7 +54,8 @@ def more(queue: str) -> str:
     count = whole("count", lowest=1, highest=MOST_AT_ONCE)
     named = {_uuid(text) for text in request.form.getlist("held")[:_MOST_CLAIMS]}
     mine = hands.held(held.desk, queue, actor=found.actor, at=held.clock())
-    in_hand = [one for one in mine if one.task_id not in named][:count]
+    unnamed = [one for one in mine if one.task_id not in named][:count]
+    in_hand = hands.adopt(held.desk, unnamed, actor=found.actor) if unnamed else []
     if len(in_hand) < count:
         skip = named | {one.task_id for one in mine}
         in_hand += claims.claim(

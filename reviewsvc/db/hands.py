@@ -17,6 +17,11 @@ WHERE slot.reviewer_id = :reviewer AND slot.state = 'claimed' AND queue.name = :
 ORDER BY lease.until DESC, slot.slot_id
 """)
 
+_ADOPT: Final = (
+    "UPDATE slot SET token = token + 1 WHERE task_id = %(task_id)s AND reviewer_id = %(reviewer)s "
+    "AND token = %(token)s AND state = 'claimed' RETURNING token"
+)
+
 _LAST: Final = sa.text("""
 SELECT decision.decision_id, decision.label, decision.value, decision.agreed, decision.at,
        model.name AS model, task.contract_version, queue.name AS queue, queue.version AS queue_version
@@ -37,6 +42,13 @@ _PLACE: Final = (
 def held(session: Session, queue: str, reviewer: UUID, at: datetime) -> list[sa.Row[Any]]:
     """Return what a reviewer holds in a queue (task_id, token, until), what was taken last first."""
     return list(session.execute(_HELD, {"queue": queue, "reviewer": reviewer, "at": at}))
+
+
+def adopt(session: Session, task_id: UUID, reviewer: UUID, token: int) -> int | None:
+    """Give a reviewer's claim its next token and return it; None if the claim has ended meanwhile."""
+    asked = {"task_id": task_id, "reviewer": reviewer, "token": token}
+    found = run(session, _ADOPT, asked).first()
+    return None if found is None else int(found.token)
 
 
 def last_decision(session: Session, queue: str, reviewer: UUID, since_us: int) -> sa.Row[Any] | None:

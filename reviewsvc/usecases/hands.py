@@ -42,6 +42,16 @@ def held(desk: Desk, queue: str, *, actor: Actor, at: datetime) -> list[Held]:
         return [Held(row.task_id, row.token, row.until) for row in found]
 
 
+def adopt(desk: Desk, claims: Iterable[Held], *, actor: Actor) -> list[Held]:
+    """Take over, for a page just opened, claims of a page before: each gets its next token.
+
+    The page that is left gives back what it had ahead, and its word may come after the new page's.
+    """
+    with desk.sessions.begin() as session:
+        tokens = [(one, hands.adopt(session, one.task_id, UUID(actor.id), one.token)) for one in claims]
+    return [one._replace(token=token) for one, token in tokens if token is not None]
+
+
 def last(desk: Desk, queue: str, *, actor: Actor, at: datetime) -> Last | None:
     """Return somebody's newest answer in a queue, if it can still be taken back."""
     with desk.sessions.begin() as session:

@@ -124,6 +124,20 @@ def test_scripts_take_cards_ahead_and_give_them_back(site: Site, rosa: Visitor) 
     assert renewed["lease_until"]
 
 
+def test_what_a_page_that_was_left_gives_back_late_stays_with_the_page_that_took_it_over(
+    rosa: Visitor,
+) -> None:
+    first = shown(rosa.get(DESK))
+    ahead = shown(script(rosa, "/queues/unsure/cards", count=1, held=[first["task"]]))
+    again = shown(rosa.get(DESK))
+    after = shown(script(rosa, "/queues/unsure/cards", count=1, held=[again["task"]]))
+    left = next(card for card in (first, ahead) if card["task"] == after["task"])
+    given_back = [f"{left['task']}:{left['token']}"]
+    assert script(rosa, "/queues/unsure/release", claim=given_back).status_code == 204
+    sent = {"token": after["token"], "value": "approve"}
+    assert script(rosa, f"/tasks/{after['task']}/decide", after["key"], **sent).status_code == 200
+
+
 def test_an_undo_by_script_returns_the_card_again(rosa: Visitor) -> None:
     card = shown(rosa.get(DESK))
     taken = script(
