@@ -17,6 +17,7 @@ from reviewsvc.local import processes
 from reviewsvc.local.children import Keeper
 from reviewsvc.local.datafolder import DataFolder
 from reviewsvc.local.folders import last_lines
+from reviewsvc.local.signing import with_signing_key
 from reviewsvc.local.stack import Stack, local_stack
 from reviewsvc.local.terminal import say as say_on_stderr
 from reviewsvc.usecases.installation import open_installation
@@ -72,9 +73,11 @@ def running(
         keyring = Keyring(load_kek(Path(whole.kek_file)))
         shards = whole.activity_shards
         open_installation(sessions, keyring, whole.origin, datetime.now(UTC), activity_logs=shards)
+        whole = with_signing_key(whole, folder, keyring)
         keeper = ends.enter_context(Keeper(processes.children(whole), folder.logs, echo=echo, say=say))
         _await_ready(keeper, folder, say)
-        folder.write_environment({**processes.environment(whole), "REVIEWSVC_URL": whole.public_url})
+        told = {**processes.environment(whole), **processes.signing(whole)}
+        folder.write_environment({**told, "REVIEWSVC_URL": whole.public_url})
         ends.callback(say, "Stopping …")
         yield Service(whole, stack.owner_url, folder, keeper, sessions, keyring)
 
@@ -113,6 +116,7 @@ def _prepared(settings: Settings, folder: DataFolder, stack: Stack, say: Say) ->
         kafka=kafka,
         database_url=_process_url(settings, folder, stack),
         database_owner_url="",
+        logs_open=True,
         origin=_chosen(settings.origin, _USUAL.origin, lambda: folder.kept("origin", _new_origin)),
         kek_file=settings.kek_file or str(folder.kek_file()),
         secret_key=settings.secret_key or folder.secret("secret-key"),
