@@ -117,15 +117,12 @@ def _question(house: "House", asked: dict[str, Any]) -> "Question":
 
 def _reach(house: "House", user: str | None) -> "Reach":
     """Whose payloads the exporter may see; nobody's if no person is named."""
-    from reviewsvc.domain.permissions import PermissionDeniedError, Reach, may, reach
-    from reviewsvc.usecases.people import get_by_login
+    from reviewsvc.domain.permissions import Reach
+    from reviewsvc.usecases.exporters import exporter_reach
 
     if user is None:
         return Reach(everywhere=False, models=frozenset(), queues=frozenset())
-    known = get_by_login(house.sessions, user)
-    if known.person.disabled_at is not None or not may(known.grants, "entries.export"):
-        raise PermissionDeniedError(f"{user} may not export entries (entries.export on *).")
-    return reach(known.grants, "payloads.open")
+    return exporter_reach(house.sessions, user)
 
 
 def _finish(maker: "Maker", output: Path, wait: int) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,8 +31,20 @@ MOST_FAULTS = 20
 @click.option("--logs", is_flag=True, help="Show what the processes write to their logs.")
 @click.option("--check", is_flag=True, help="Do it without a person, and exit 1 if anything is off.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: print one JSON object on stdout.")
+@click.option(
+    "--publish",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the logs as static files into this folder, with the keys that verify them and a bundle.",
+)
 @click.option("--events", type=click.IntRange(20), hidden=True)
-def demo(rate: float | None, data: Path | None, port: int | None, events: int | None, **flags: bool) -> None:
+def demo(
+    rate: float | None,
+    data: Path | None,
+    port: int | None,
+    events: int | None,
+    publish: Path | None,
+    **flags: bool,
+) -> None:
     """Show the whole service on real data.
 
     A model trained on real mortgage applications judges the rest of them. Its answers go to Kafka one by
@@ -40,39 +52,43 @@ def demo(rate: float | None, data: Path | None, port: int | None, events: int | 
     """
     if flags["as_json"] and not flags["check"]:
         raise click.UsageError("--json goes with --check.")
-    settings = _settings(port)
+    settings = _settings(port, is_check=flags["check"])
+    if publish and not (data or settings.database_url) and (publish / "logs").exists():
+        raise click.UsageError(f"{publish} holds the logs of another run: name an empty folder.")
     if flags["check"]:
-        _check(settings, data, rate=rate or 50, events=events or EVENTS, as_json=flags["as_json"])
+        told = {"rate": rate or 50, "events": events or EVENTS, "publish": publish}
+        _check(settings, data, told, as_json=flags["as_json"])
         return
     from reviewsvc.local.children import interruptible
 
     with needed("local,demo"):
         from reviewsvc.demo.run import run
     with interruptible():
-        run(settings, data, rate=rate or 2, events=events, echo=flags["logs"])
+        run(settings, data, rate=rate or 2, events=events, echo=flags["logs"], publish=publish)
 
 
-def _settings(port: int | None) -> "Settings":
-    """Return the settings with a free port: the one asked for, else the first from 8080 on."""
+def _settings(port: int | None, *, is_check: bool) -> "Settings":
+    """Return the settings with a free port: the one asked for, else for a check any, else from 8080 on."""
     from dataclasses import replace
 
     from reviewsvc import config
-    from reviewsvc.local.ports import await_free, next_free
+    from reviewsvc.local.ports import await_free, free_ports, next_free
 
     if port and not await_free(port):
         raise click.ClickException(
             f"Port {port} is taken: stop what listens there, choose another, or leave --port out."
         )
-    return replace(config.load(), port=port or next_free(FIRST_PORT))
+    free = port or (free_ports(1)[0] if is_check else next_free(FIRST_PORT))
+    return replace(config.load(), port=free)
 
 
-def _check(settings: "Settings", data: Path | None, *, rate: float, events: int, as_json: bool) -> None:
+def _check(settings: "Settings", data: Path | None, told: dict[str, Any], *, as_json: bool) -> None:
     from reviewsvc.local.children import interruptible
 
     with needed("local,demo"):
         from reviewsvc.demo.check import check
     with interruptible():
-        found = check(settings, data, rate=rate, events=events)
+        found = check(settings, data, **told)
     for line in found.faults[:MOST_FAULTS]:
         click.echo(f"Off: {line}", err=True)
     if len(found.faults) > MOST_FAULTS:

@@ -16,7 +16,7 @@ from reviewsvc.config import Settings
 from reviewsvc.crypto.keyed import keyed_hash
 from reviewsvc.db.hot import tallies
 from reviewsvc.db.hot.connection import Connected, connect
-from reviewsvc.demo import judgement, tampering
+from reviewsvc.demo import judgement, publication, tampering
 from reviewsvc.demo.judgement import Evidence
 from reviewsvc.demo.model import NAME
 from reviewsvc.demo.opening import Demo, opened
@@ -68,17 +68,23 @@ class Found:
         return "\n".join(f"{name:<16} {value}" for name, value in asdict(self.figures).items())
 
 
-def check(settings: Settings, given: Path | None, *, rate: float, events: int) -> Found:
+def check(
+    settings: Settings, given: Path | None, *, rate: float, events: int, publish: Path | None = None
+) -> Found:
     """Send events at a rate a second, have them decided, and judge all that came of it.
 
-    Says on stderr what it does. Raises what starting the service raises; all else that is off is a fault.
+    The logs are published in `publish`, with a bundle of them; without it the bundle is in the data folder.
+    Says on stderr what it does. Raises what starting the service, publishing and bundling raise; all else
+    that is off is a fault.
     """
     began = time.monotonic()
     say = sayer(Console(stderr=True))
     with data_folder(given) as folder, opened(settings, folder, say=say) as demo:
         evidence, faults = _observe(demo, say, rate=rate, events=events)
         faults += judgement.faults(evidence)
-        say("Verifying the logs, then once more with one byte of one entry changed …")
+        faults += _verify(demo.service, say)
+        faults += _hand_out(demo, say, publish.absolute() if publish else folder, publish=bool(publish))
+        say("Verifying the logs once more, with one byte of one entry changed …")
         seen, more = _tamper(demo.service)
         figures = _figures(evidence, tampering_seen=seen, seconds=time.monotonic() - began)
         return Found(figures, faults + more)
@@ -115,6 +121,8 @@ def _observe(demo: Demo, say: Say, *, rate: float, events: int) -> tuple[Evidenc
         ]
         if sender.failure:
             faults.append(f"not everything could be sent: {sender.failure}")
+        say("Waiting until all is sealed: nothing leaves before …")
+        publication.await_sealed(conn)
         say("Reading labels and decisions back, by API and from Kafka …")
         return _gather(demo, conn, sender, reviewers, before), faults
 
@@ -187,18 +195,26 @@ def _copies(service: Service, conn: Connected, sender: Sender) -> dict[str, int]
     }
 
 
+def _verify(service: Service, say: Say) -> list[str]:
+    say("Verifying the logs …")
+    whole = tampering.verify(environment(service.settings))
+    if whole.code == 0:
+        return []
+    return [f"audit verify exits {whole.code} on logs that nobody touched: {whole.report}"]
+
+
+def _hand_out(demo: Demo, say: Say, place: Path, *, publish: bool) -> list[str]:
+    say(f"{'Publishing and bundling' if publish else 'Bundling'} them in {place} …")
+    handed = publication.hand_out(demo, place, publish=publish)
+    code, told = handed.verify()
+    say(f"Verify the bundle:  {handed.command}")
+    return [f"an outsider's verification of the bundle exits {code}: {told}"] if code else []
+
+
 def _tamper(service: Service) -> tuple[bool, list[str]]:
-    told = environment(service.settings)
-    whole = tampering.verify(told)
-    faults = []
-    if whole.code != 0:
-        faults.append(f"audit verify exits {whole.code} on logs that nobody touched: {whole.report}")
     with tampering.one_byte_changed(service.owner_url) as place:
-        touched = tampering.verify(told)
-    seen = touched.code == 1 and touched.names(place)
-    if not seen:
-        faults.append(
-            f"byte {place.byte} of entry {place.seq} of {place.log} was changed, and audit verify exits "
-            f"{touched.code} naming {touched.report.get('findings')}"
-        )
-    return seen, faults
+        touched = tampering.verify(environment(service.settings))
+    if touched.code == 1 and touched.names(place):
+        return True, []
+    told = f"audit verify exits {touched.code} naming {touched.report.get('findings')}"
+    return False, [f"byte {place.byte} of entry {place.seq} of {place.log} was changed, and {told}"]

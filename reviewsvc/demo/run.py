@@ -12,6 +12,7 @@ from reviewsvc.config import Settings
 from reviewsvc.demo import terminal
 from reviewsvc.demo.lookout import Lookout
 from reviewsvc.demo.opening import opened
+from reviewsvc.demo.publication import Keepsake
 from reviewsvc.demo.sender import Sender, run_name
 from reviewsvc.demo.temporary import fresh_folder
 from reviewsvc.demo.terminal import Progress, Scene
@@ -35,23 +36,33 @@ def data_folder(given: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def run(settings: Settings, given: Path | None, *, rate: float, events: int | None, echo: bool) -> None:
+def run(
+    settings: Settings,
+    given: Path | None,
+    *,
+    rate: float,
+    events: int | None,
+    echo: bool,
+    publish: Path | None = None,
+) -> None:
     """Show the demo until Ctrl-C, sending `rate` answers a second, all or the first `events` of them.
 
+    When all came in they are bundled for an outsider, with `publish` there, together with all logs as files.
     Raises what `running` raises, and SendingError.
     """
     console = Console()
     with data_folder(given) as folder, opened(settings, folder, say=sayer(console), echo=echo) as demo:
         terminal.greet(console, demo)
+        keepsake = Keepsake(demo, publish.absolute() if publish else folder, publish=bool(publish))
         try:
-            told = demo.service.settings
-            wanted = demo.applications[:events]
-            _show(console, told, Sender(told.kafka, wanted, rate=rate, run=run_name()))
+            kafka = demo.service.settings.kafka
+            sender = Sender(kafka, demo.applications[:events], rate=rate, run=run_name())
+            _show(console, demo.service.settings, sender, keepsake)
         except KeyboardInterrupt:
             console.print()
 
 
-def _show(console: Console, settings: Settings, sender: Sender) -> None:
+def _show(console: Console, settings: Settings, sender: Sender, keepsake: Keepsake) -> None:
     live = Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext()
     with sender, Lookout(settings.database_url) as lookout, live as moving:
         screen = terminal.screen(console, moving)
@@ -59,5 +70,7 @@ def _show(console: Console, settings: Settings, sender: Sender) -> None:
             if seen := lookout.look():
                 progress = Progress(len(sender.sent), sender.total, sender.is_done)
                 screen.show(Scene(progress, seen.tally, seen.sizes, settings.public_url))
+                if progress.is_done and keepsake.is_due(seen.tally.captured):
+                    terminal.hand_over(console, keepsake.make())
             time.sleep(LOOK_SECONDS)
     raise SendingError(f"Sending to Kafka failed: {sender.failure}") from sender.failure

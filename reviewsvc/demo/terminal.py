@@ -16,6 +16,7 @@ from rich.text import Text
 from reviewsvc.db.hot.tallies import Size, Tally
 from reviewsvc.demo.crew import WHAT_FOR
 from reviewsvc.demo.opening import Demo
+from reviewsvc.demo.publication import Handed
 
 PLAIN_SECONDS = 5.0
 
@@ -55,6 +56,20 @@ def greet(console: Console, demo: Demo) -> None:
         f"\n[dim]For other commands, in another terminal:  set -a; . {place}; set +a", soft_wrap=True
     )
     console.print(f"[dim]For example:  {_command()} audit verify.   Ctrl-C ends the demo.\n", highlight=False)
+
+
+def hand_over(console: Console, handed: Handed | Exception) -> None:
+    """Say where the bundle is and how an outsider verifies it."""
+    if isinstance(handed, Exception):
+        console.print(f"No bundle was made: {handed}", markup=False, soft_wrap=True)
+        return
+    console.print(
+        f"\nAll that happened so far is bundled, for somebody who trusts nobody here: {handed.bundle}\n"
+        f"Verify it, offline:  {handed.command}\n",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _command() -> str:

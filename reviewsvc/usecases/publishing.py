@@ -68,9 +68,15 @@ def publish(conn: Connected, place: Place) -> Published:
             place.write(f"{_folder(log)}/checkpoint", log.note.encode())
             files += 1
         entries += log.size - known
-    place.write(KEYS_FILE, "".join(f"{each.text()}\n" for each in verifiers).encode())
+    place.write(KEYS_FILE, _lines(verifiers))
     place.sync()
     return Published(len(found), entries, files + 1)
+
+
+def verifier_keys(conn: Connected) -> bytes:
+    """Return the keys that verify the logs as they are signed now, one a line. Raises PublishError."""
+    keys = read_history(stored.keys(conn))
+    return _lines([verifier_of(log, keys) for log in stored.sealed_logs(conn)])
 
 
 def verifier_of(log: SealedLog, keys: Sequence[SigningKey]) -> Verifier:
@@ -87,6 +93,10 @@ def verifier_of(log: SealedLog, keys: Sequence[SigningKey]) -> Verifier:
         if said == Checkpoint(verifier.name, log.size, log.root):
             return verifier
     raise PublishError(f"no known key signed {log.name}, size {log.size}: run `reviewsvc audit verify`")
+
+
+def _lines(verifiers: Sequence[Verifier]) -> bytes:
+    return "".join(f"{each.text()}\n" for each in verifiers).encode()
 
 
 def _folder(log: SealedLog) -> str:

@@ -1,7 +1,9 @@
 """`reviewsvc demo` for a person: who may log in, a first case, an end that is said, and nothing left over."""
 
 import re
+import shlex
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,18 @@ pytestmark = pytest.mark.real
 EVENTS = 40
 ENDED = f"All {EVENTS} answers were sent. The desk stays up"
 ROLES = ("reviewer", "lead", "auditor", "data", "owner", "operator", "admin", "steward")
+VERIFY = re.compile(
+    r"^Verify it, offline:  (python3 -I \S+/verify\.py --keys \S+ \S+/bundle\.zip)$", re.MULTILINE
+)
 LOG_IN = re.compile(r"^(\w+) +((?:\w{5}-){4}\w{5}) +(\w+)", re.MULTILINE)
+
+
+def verified(said: str) -> str:
+    """Type the command that was printed, and return what it says."""
+    found = VERIFY.search(said)
+    assert found
+    done = subprocess.run(shlex.split(found[1]), cwd="/", capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 @contextmanager
@@ -53,6 +66,8 @@ def test_each_kind_of_person_may_log_in_and_a_reviewer_gets_a_case(reachable_fol
             browser = log_in(f"http://127.0.0.1:{port}", login, password)
             assert role != "reviewer" or has_case(browser)
         assert eventually(lambda: f"captured {EVENTS}" in command.said, seconds=START_SECONDS)
+        assert eventually(lambda: bool(VERIFY.search(command.said)), seconds=START_SECONDS)
+        assert verified(command.said).startswith("VERIFIED\n")
         assert command.end() == 0
     assert not list(reachable_folder.glob("reviewsvc-demo-*"))
 

@@ -9,6 +9,8 @@ import sys
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -54,18 +56,36 @@ def _is_up_again(process: subprocess.Popen[str], name: str, former: int) -> bool
     return is_ready(int(told["REVIEWSVC_HEALTH_PORT"]))
 
 
+def _checkpoint(port: int) -> str:
+    """What anybody reads of the root log; nothing while it is not sealed."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/logs/root/0/checkpoint") as answer:
+            return str(answer.read().decode())
+    except HTTPError:
+        return ""
+
+
+def _size(note: str) -> int:
+    return int(note.split("\n")[1])
+
+
 def test_it_starts_again_on_its_folder_as_the_same_installation(reachable_folder: Path) -> None:
     folder, port = reachable_folder / "data", free_ports(1)[0]
     with up(folder, port) as command:
         assert PASSWORD.search(command.said)
         assert is_ready(port)
         children = offspring(command.process)
-        origin = (folder / "origin").read_text()
+        origin, key = (folder / "origin").read_text(), (folder / "signing.key").read_bytes()
+        assert eventually(lambda: bool(_checkpoint(port)), seconds=START_SECONDS)
+        note = _checkpoint(port)
+        assert note.startswith(f"{origin.strip()}/root/0\n")
         assert command.end() == 0
         assert all_gone(children)
     with up(folder, port) as command:
         assert "First log-in" not in command.said
         assert (folder / "origin").read_text() == origin
+        assert (folder / "signing.key").read_bytes() == key
+        assert _size(_checkpoint(port)) >= _size(note)
         assert command.end() == 0
 
 
