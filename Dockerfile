@@ -14,8 +14,12 @@ RUN pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels . \
     && /opt/reviewsvc/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM python:3.13-slim-bookworm
+# The signer is another user, with a folder of its own; the group may open its socket.
 RUN groupadd --gid 10001 reviewsvc \
-    && useradd --uid 10001 --gid reviewsvc --home-dir /var/lib/reviewsvc --create-home reviewsvc
+    && useradd --uid 10001 --gid reviewsvc --home-dir /var/lib/reviewsvc --create-home reviewsvc \
+    && useradd --uid 10002 --gid reviewsvc --home-dir /var/lib/signer --no-create-home signer \
+    && install -d -o signer -g reviewsvc -m 0700 /var/lib/signer \
+    && install -d -o signer -g reviewsvc -m 0750 /run/signer
 COPY --from=build /opt/reviewsvc /opt/reviewsvc
 ENV PATH=/opt/reviewsvc/bin:$PATH \
     PYTHONUNBUFFERED=1 \

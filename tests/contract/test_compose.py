@@ -22,6 +22,8 @@ OURS: Final = {
     name: service for name, service in SERVICES.items() if service["image"].startswith("reviewsvc:")
 }
 ONCE: Final = {"migrate", "topics"}
+SIGNER: Final = "signer"
+ON_DATA: Final = OURS.keys() - ONCE - {SIGNER}
 
 
 def test_it_is_a_compose_file() -> None:
@@ -39,7 +41,7 @@ def test_every_process_that_stays_tells_its_health() -> None:
 
 
 def test_what_runs_once_is_waited_for() -> None:
-    for name in OURS.keys() - ONCE:
+    for name in ON_DATA:
         waited = {
             other for other, how in SERVICES[name]["depends_on"].items() if "completed" in how["condition"]
         }
@@ -63,16 +65,33 @@ def test_no_password_stands_in_the_file() -> None:
     words = re.compile(r"password|secret|token|kek|_key", re.IGNORECASE)
     for name in SERVICES:
         for key, value in _environment(name).items():
-            assert not words.search(key) or (key.endswith("_FILE") and str(value).startswith("/run/secrets/"))
+            is_file = key.endswith("_FILE") and str(value).startswith(("/run/secrets/", "/var/lib/signer/"))
+            assert is_file or not words.search(key)
             assert not re.search(r"://[^/@\s]+:[^/@\s]+@", str(value))
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_own_nothing_and_write_nowhere(name: str) -> None:
     service = OURS[name]
-    assert (service["user"], service["read_only"], service["cap_drop"]) == ("10001:10001", True, ["ALL"])
+    user = "10002:10001" if name == SIGNER else "10001:10001"
+    assert (service["user"], service["read_only"], service["cap_drop"]) == (user, True, ["ALL"])
     assert "no-new-privileges:true" in service["security_opt"]
-    assert "volumes" not in service
+    assert ("volumes" in service) == (name in {SIGNER, "worker"})
+
+
+def test_the_signer_is_alone_with_its_key_and_only_the_worker_may_ask_it() -> None:
+    signer, worker = OURS[SIGNER], OURS["worker"]
+    assert signer["network_mode"] == "none"
+    assert {"secrets", "ports"} & signer.keys() == set()
+    assert not [name for name in _environment(SIGNER) if "DATABASE" in name or "KEK" in name]
+    key, socket = (
+        _environment(SIGNER)[f"REVIEWSVC_{name}"] for name in ("SIGNING_KEY_FILE", "SIGNER_SOCKET")
+    )
+    assert signer["volumes"] == ["signer:/var/lib/signer", "signer-socket:/run/signer"]
+    assert (Path(key).parent, Path(socket).parent) == (Path("/var/lib/signer"), Path("/run/signer"))
+    assert worker["volumes"] == ["signer-socket:/run/signer:ro"]
+    assert _environment("worker")["REVIEWSVC_SIGNER_SOCKET"] == socket
+    assert [name for name in OURS if "REVIEWSVC_SIGNING_KEY_FILE" in _environment(name)] == [SIGNER]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -90,7 +109,7 @@ def test_our_containers_run_commands_and_settings_that_exist(name: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", sorted(OURS.keys() - ONCE))
+@pytest.mark.parametrize("name", sorted(ON_DATA))
 def test_each_process_is_given_what_it_cannot_do_without(name: str) -> None:
     given = {key.removesuffix("_FILE") for key in _environment(name)}
     assert {"DATABASE_URL", "REVIEWSVC_KEK", "REVIEWSVC_ORIGIN", "KAFKA_BOOTSTRAP_SERVERS"} <= given

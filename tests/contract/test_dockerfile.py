@@ -57,6 +57,7 @@ def test_the_wheels_own_files_are_all_there() -> None:
 def test_it_runs_as_nobody_special_and_leaves_health_to_each_process() -> None:
     stage = last_stage()
     assert stage["USER"] == "10001:10001"
+    assert "useradd --uid 10002 --gid reviewsvc" in TEXT
     assert stage["HEALTHCHECK"] == "NONE"
     assert stage["ENTRYPOINT"] == '["reviewsvc"]'
 

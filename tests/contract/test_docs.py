@@ -1,5 +1,6 @@
 """The documents say what the code does: map, settings, commands, dependencies, links."""
 
+import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -63,6 +64,13 @@ def test_every_room_of_the_map_is_said_in_a_sentence() -> None:
 def test_links_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_outsiders_are_told_the_sha256_of_the_verifier() -> None:
+    told = re.findall(
+        r"^ +verify\.py  ([0-9a-f]{64})$", (ROOT / "docs/verifying.md").read_text(), re.MULTILINE
+    )
+    assert told == [hashlib.sha256((ROOT / "reviewsvc/verify.py").read_bytes()).hexdigest()]
 
 
 def test_every_dependency_is_given_a_reason() -> None:
