@@ -53,8 +53,8 @@ def demo(
     if flags["as_json"] and not flags["check"]:
         raise click.UsageError("--json goes with --check.")
     settings = _settings(port, is_check=flags["check"])
-    if publish and not (data or settings.database_url) and (publish / "logs").exists():
-        raise click.UsageError(f"{publish} holds the logs of another run: name an empty folder.")
+    if publish:
+        _ready(publish, goes_on=bool(data or settings.database_url))
     if flags["check"]:
         told = {"rate": rate or 50, "events": events or EVENTS, "publish": publish}
         _check(settings, data, told, as_json=flags["as_json"])
@@ -65,6 +65,15 @@ def demo(
         from reviewsvc.demo.run import run
     with interruptible():
         run(settings, data, rate=rate or 2, events=events, echo=flags["logs"], publish=publish)
+
+
+def _ready(folder: Path, *, goes_on: bool) -> None:
+    """Make the folder for what is published; refuse one with the logs of other data, before anything runs."""
+    if not goes_on and (folder / "logs").exists():
+        raise click.UsageError(
+            f"{folder} holds the logs of another run: name an empty folder, or with --data that run's data."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _settings(port: int | None, *, is_check: bool) -> "Settings":

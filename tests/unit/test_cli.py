@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from pkgutil import iter_modules
 
 import click
@@ -139,3 +140,13 @@ def test_a_package_of_an_extra_that_is_missing_is_one_line(command: str, missing
         f"Error: This needs the package {missing}, which is not installed: pip install 'reviewsvc[{extras}]'."
     )
     assert (done.returncode, done.stderr.splitlines()) == (1, [said])
+
+
+def test_the_demo_publishes_to_no_folder_with_the_logs_of_other_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    (tmp_path / "logs").mkdir()
+    code, said = ended(["demo", "--check", "--publish", str(tmp_path)], capsys)
+    assert code == 1
+    assert f"{tmp_path} holds the logs of another run: name an empty folder" in said
