@@ -39,6 +39,7 @@ _SLOW_SECONDS = 5.0
 # Where nothing comes that could prove it, the database is taken for well after this time without a fault.
 _PROVEN_SECONDS = 10.0
 _GC_OBJECTS = 200_000
+_SWITCH_SECONDS = 0.0005
 _NEVER = moment(0).date()
 _log = telemetry.logger("capture")
 
@@ -96,6 +97,8 @@ class Capture:
         # Batches make hundreds of thousands of objects that never form cycles.
         gc.freeze()
         gc.set_threshold(_GC_OBJECTS, 50, 100)
+        # The writer needs the interpreter only for moments, but often: it must not wait long for each.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         while not self._stop.is_set():
             self._turned_at = time.monotonic()
             self._turn(loop)

@@ -66,13 +66,14 @@ class PayloadKeys:
         if count == 0:
             return []
         made = [self._new() for _ in range(count)]
-        keys.add(conn, made)
-        return [self._ready(key) for key in made]
+        keys.add(conn, [key for key, _ in made])
+        return [ready for _, ready in made]
 
     def _make(self, conn: Connected, subjects: list[bytes], days: list[Day]) -> None:
         made = [self._new(subject=subject) for subject in subjects]
         made += [self._new(log_id=log_id, day=day) for log_id, day in days]
-        self._take(keys.add(conn, made))
+        kept = keys.add(conn, [key for key, _ in made])
+        self._keep((key, ready) for key, ready in made if key.key_id in kept)
         beaten = [subject for subject in subjects if subject not in self._subjects]
         if beaten:
             self._take(keys.of_subjects(conn, beaten))
@@ -81,19 +82,23 @@ class PayloadKeys:
 
     def _new(
         self, *, subject: bytes | None = None, log_id: int | None = None, day: dt.date | None = None
-    ) -> keys.DataKey:
-        wrapped = self._kek.wrap(os.urandom(KEY_BYTES))
-        return keys.DataKey(os.urandom(_ID_BYTES), wrapped, self._kek.kek_id, subject, log_id, day)
+    ) -> tuple[keys.DataKey, PayloadKey]:
+        key_id, key = os.urandom(_ID_BYTES), os.urandom(KEY_BYTES)
+        made = keys.DataKey(key_id, self._kek.wrap(key), self._kek.kek_id, subject, log_id, day)
+        return made, PayloadKey(key_id, Cipher(key))
 
     def _ready(self, key: keys.DataKey) -> PayloadKey:
         return PayloadKey(key.key_id, Cipher(self._kek.unwrap(key.wrapped)))
 
     def _take(self, found: Iterable[keys.DataKey]) -> None:
-        for key in found:
+        self._keep((key, self._ready(key)) for key in found)
+
+    def _keep(self, known: Iterable[tuple[keys.DataKey, PayloadKey]]) -> None:
+        for key, ready in known:
             if key.subject is not None:
-                self._subjects[key.subject] = self._ready(key)
+                self._subjects[key.subject] = ready
             elif key.log_id is not None and key.day is not None:
-                self._days[key.log_id, key.day] = self._ready(key)
+                self._days[key.log_id, key.day] = ready
 
     def _trim(self, coming: int) -> None:
         while len(self._subjects) + coming > _MOST_CACHED and self._subjects:

@@ -44,22 +44,21 @@ def by_id(conn: Connected, key_ids: Iterable[bytes]) -> list[DataKey]:
 
 _ADD = (
     f"INSERT INTO keys.data_key ({_COLUMNS}) "
-    "SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::bytea[], %s::int[], %s::date[]) "
-    f"ON CONFLICT DO NOTHING RETURNING {_COLUMNS}"
+    "SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::text[], %b::bytea[], %b::int[], %b::date[]) "
+    "ON CONFLICT DO NOTHING RETURNING key_id"
 )
 
 
-def add(conn: Connected, made: Iterable[DataKey]) -> list[DataKey]:
-    """Keep new keys and return those kept; for the others another process was first: read them again.
+def add(conn: Connected, made: Iterable[DataKey]) -> frozenset[bytes]:
+    """Keep new keys and return the ids of those kept; for the others another process was first: read them.
 
-    Sorted, so that two processes that make the same keys at once wait for each other instead of deadlocking.
     Sorted, so that two processes that make the same keys at once wait instead of deadlocking.
     """
     rows = sorted(made, key=lambda key: (key.subject or b"", key.log_id or 0, str(key.day or ""), key.key_id))
     with conn.transaction():
         conn.execute("SET LOCAL synchronous_commit = off")
-        kept = conn.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
-        return [DataKey(*row) for row in kept]
+        kept = conn.execute(_ADD, [list(column) for column in zip(*rows, strict=True)], binary=True)
+        return frozenset(bytes(row[0]) for row in kept)
 
 
 def hash_keys(conn: Connected) -> dict[str, bytes]:
