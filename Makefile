@@ -42,11 +42,12 @@ bench: $(VENV)/dev.stamp ## measure, print a table and write build/bench.json
 bench-capture: $(VENV)/dev.stamp ## measure capture under its full load
 	@exec $(BIN)/python -m tests.benchmarks --only capture --full $(ARGS)
 
-wheel: $(VENV)/dev.stamp ## build dist/*.whl with its CycloneDX SBOM
+wheel: $(VENV)/dev.stamp ## build dist/*.whl with its CycloneDX SBOM, and verify.py beside it
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t wheel >/dev/null
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
 		--output-reproducible --of JSON -o "$$(ls dist/*.whl | sed 's/-py3-none-any.whl$$//').cdx.json"
+	@cp reviewsvc/verify.py dist/
 	@ls dist
 
 docs: $(VENV)/dev.stamp ## write docs/commands.md from the commands

@@ -39,8 +39,8 @@ def with_signing_key(settings: "Settings", folder: "DataFolder", keyring: "Keyri
             _begin(path, state, settings.origin, sessions, keyring)
         elif not path.exists():
             raise SigningKeyMissingError(
-                f"the logs are signed, and {path} is missing: put it back, with {state.name}, from where the "
-                "folder is backed up"
+                f"the logs are signed, and {path} is missing: put it back from your copy; if it is lost, "
+                "docs/how-to/sign.md says how another takes its place"
             )
     finally:
         sessions.close()
