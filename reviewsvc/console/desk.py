@@ -92,8 +92,11 @@ def release(queue: str) -> ResponseReturnValue:  # noqa: ARG001 - the permission
 
 def _next_card(found: Current, queue: str) -> Card | None:
     held, at = services(), services().clock()
-    in_hand = hands.held(held.desk, queue, actor=found.actor, at=at)
-    if not in_hand and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+    is_wanted = "prefetch" not in request.headers.get("Sec-Purpose", "")
+    in_hand = hands.held(held.desk, queue, actor=found.actor, at=at)[:1]
+    if in_hand and is_wanted:
+        in_hand = hands.adopt(held.desk, in_hand, actor=found.actor)
+    if not in_hand and is_wanted:
         in_hand = claims.claim(held.desk, queue, actor=found.actor, at=at)
     return next(cards(found, in_hand, queue), None)
 
