@@ -29,8 +29,9 @@ from consumers.writer import Writer
 from reviewsvc import health, telemetry
 from reviewsvc.config import Settings
 from reviewsvc.crypto.kek import Kek, KekError, load_kek
-from reviewsvc.db.hot import places
+from reviewsvc.db.hot import guards, places
 from reviewsvc.db.hot.connection import Connected, RoleError, connect
+from reviewsvc.db.hot.guards import RestoredError
 from reviewsvc.domain.moments import moment
 
 _POLL_SECONDS = 0.5
@@ -186,6 +187,7 @@ class Capture:
     def _make(self) -> Loop:
         with ExitStack() as unless_whole:
             conn, writer = self._connect("capture", unless_whole), self._connect("writer", unless_whole)
+            guards.check(conn)
             assembly = Assembly(conn, self._kek)
             admin = broker.admin(self._kafka, client_id="reviewsvc-capture-admin")
             unless_whole.callback(admin.close)
@@ -231,5 +233,5 @@ def main(settings: Settings, patience: Patience | None = None) -> None:
             health.Health(ready=capture.reasons), host=settings.bind, port=settings.health_port
         ):
             capture.run()
-    except (RoleError, KekError, health.PortTakenError) as fault:
+    except (RoleError, KekError, RestoredError, health.PortTakenError) as fault:
         sys.exit(str(fault))

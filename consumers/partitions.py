@@ -64,6 +64,9 @@ class Claims:
         known = heads.known(conn, partition.topic, [partition.partition]).get(partition.partition)
         if known is None:
             known = self._open(conn, partition, topic_id)
+        if not known.topic_id:
+            # The log before was made after the backup was: nobody knows how far the topic was read.
+            heads.begin(conn, known.log_id, topic_id, self.extent(partition).begin)
         head = heads.claim(conn, known.log_id, self._owner)
         held = Held(head, head.next_offset, head.next_offset)
         if head.topic_id != topic_id:
@@ -104,6 +107,8 @@ class Claims:
         match entry.kind:
             case "opened":
                 return decode(entry.facts, type=facts.Opened).first_offset or 0
+            case "continuation":
+                return decode(entry.facts, type=facts.Continuation).next_offset or head.next_offset
             case "gap":
                 return decode(entry.facts, type=facts.Gap).to_offset
             case "quarantine" if entry.src:

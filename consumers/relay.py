@@ -1,6 +1,7 @@
 """The relay process: labels, answers and checkpoints leave for their topics once, until told to stop."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -19,8 +20,9 @@ from consumers.settings import from_settings
 from consumers.watchdog import Watchdog
 from reviewsvc import health, telemetry
 from reviewsvc.crypto.kek import load_kek
-from reviewsvc.db.hot import keys, relays, scan
+from reviewsvc.db.hot import guards, keys, relays, scan
 from reviewsvc.db.hot.connection import connect
+from reviewsvc.db.hot.guards import RestoredError, UnconfirmedError
 from reviewsvc.db.hot.relays import RelayedLog
 from reviewsvc.usecases.keyring import Keyring
 
@@ -94,6 +96,11 @@ class Relay:
         if origin is None:
             connection.close()
             raise LookupError("nothing is installed yet: start `web` or `worker` first")
+        try:
+            guards.check(connection)
+        except (RestoredError, UnconfirmedError):
+            connection.close()
+            raise
         # With another KEK no key would open, and everything would leave as withdrawn.
         for wrapped in keys.hash_keys(connection).values():
             self._keyring.cipher(wrapped)
@@ -164,5 +171,8 @@ def main(settings: "Settings") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     relay = Relay(settings, stop)
-    with health.served(health.Health(ready=relay.reasons), host=settings.bind, port=settings.health_port):
-        relay.run()
+    try:
+        with health.served(health.Health(ready=relay.reasons), host=settings.bind, port=settings.health_port):
+            relay.run()
+    except RestoredError as fault:
+        sys.exit(str(fault))

@@ -54,8 +54,10 @@ class LogRelay:
             topic_id = str(broker.topic_id(means.admin, topic))
             self._target = Target(means.origin, log.name, topic, topic_id)
             floor = relays.floor(means.connection, log.log_id, topic)
-            self.seen = relay_place.find(means.kafka, means.admin, self._target, floor)
-            self._commit(self.seen, ())
+            found = relay_place.find(means.kafka, means.admin, self._target, floor)
+            self.seen = relay_place.NOTHING_SENT if found is None else found
+            # What a log's readers must know first goes with its first place: once, like all that follows.
+            self._commit(self.seen, relaying.before(means.connection, log) if found is None else ())
         except BaseException:
             self.close()
             raise

@@ -37,15 +37,16 @@ class Target(NamedTuple):
         return TopicPartition(self.topic, 0)
 
 
-def find(settings: KafkaSettings, admin: KafkaAdminClient, target: Target, floor: Floor | None) -> int:
+def find(settings: KafkaSettings, admin: KafkaAdminClient, target: Target, floor: Floor | None) -> int | None:
     """Return the seq up to which the log was sent; call it after `init_transactions`, which ends what hung.
 
+    None if nothing was ever noted, here or there: then nothing was sent.
     Where the place is missing, below the floor, or the topic is another one, the topic's own end is read:
     never is it "from the start". Raises PlaceLostError if that tells nothing.
     """
     kept = _committed(settings, target)
     if floor is None:
-        return NOTHING_SENT if kept is None else kept
+        return kept
     same = floor.topic_id == target.topic_id
     if same and kept is not None and kept >= floor.seq:
         return kept

@@ -16,6 +16,7 @@ from reviewsvc.crypto.kek import load_kek
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.usecases.auth import Rules
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.guarding import UnconfirmedError
 from reviewsvc.usecases.installation import Installation, open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.web import (
@@ -104,7 +105,7 @@ def open_services(settings: Settings) -> Services:
 def when_there(
     opens: Callable[[], Installation], *, tries: int = TRIES, pause: Callable[[float], None] = time.sleep
 ) -> Installation:
-    """Open the installation as soon as the database can be reached, trying once a second for a while."""
+    """Open the installation as soon as it is there and was looked at, trying once a second for a while."""
     for left in reversed(range(tries)):
         try:
             return opens()
@@ -112,6 +113,11 @@ def when_there(
             if not left:
                 raise
             _log.warning("the database cannot be reached yet", reason=str(error.orig).partition("\n")[0])
+            pause(1)
+        except UnconfirmedError as error:
+            if not left:
+                raise
+            _log.warning("waiting to start", reason=str(error))
             pause(1)
     raise ValueError("tries must be at least 1")
 

@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "apply": Target("reviewsvc.commands.apply:apply", "Apply contracts, policies and queues from files."),
     "audit": Target("reviewsvc.commands.audit:audit", "Verify the logs, and publish them."),
     "keys": Target("reviewsvc.commands.keys:keys", "Make and change the keys that sign checkpoints."),
+    "backup": Target("reviewsvc.commands.backup:backup", "Back the database up, its keys apart."),
+    "restore": Target("reviewsvc.commands.restore:restore", "Restore a backup, and adopt what was restored."),
     "labels": Target("reviewsvc.commands.labels:labels", "Pull labels for retraining."),
     "queues": Target("reviewsvc.commands.queues:queues", "Show the queues and what waits in them."),
     "capture": Target("reviewsvc.commands.capture:capture", "Show capture's places, consent to gaps."),

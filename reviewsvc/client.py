@@ -6,7 +6,7 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -19,6 +19,7 @@ _LINES = "application/x-ndjson"
 _JSON = "application/json"
 
 Record = dict[str, Any]
+Told = Callable[[Record], None]
 
 
 class ClientError(Exception):
@@ -42,18 +43,23 @@ class Client:
         self._token = token.strip()
         self._timeout_seconds = timeout_seconds
 
-    def labels(self, model: str, after: str = START) -> Iterator[Record]:
+    def labels(self, model: str, after: str = START, *, restored: Told | None = None) -> Iterator[Record]:
         """Yield a model's labels after a cursor, oldest first; a label's `label_id` is the cursor behind it.
 
-        Everything that stands now is streamed in one request. Raises ClientError, also in the middle.
+        Everything that stands now is streamed in one request. If the service was restored since the cursor
+        was given, `restored` is called first, with `next`, the cursor to go on from if no label follows, and
+        `lost`, the label ids (`from`, `to`) that are void. Raises ClientError, also in the middle.
         """
-        for line in self.label_lines(model, after):
+        for line in self.label_lines(model, after, restored=restored):
             yield json.loads(line)
 
-    def label_lines(self, model: str, after: str = START) -> Iterator[bytes]:
+    def label_lines(self, model: str, after: str = START, *, restored: Told | None = None) -> Iterator[bytes]:
         """Yield the same as JSON, one line each without its end."""
         asked = urlencode({"model": model, "after": after})
         with self._open(f"/labels?{asked}", accept=_LINES) as answer:
+            continuation = answer.headers.get("Reviewsvc-Continuation")
+            if continuation and restored is not None:
+                restored(json.loads(continuation))
             try:
                 for line in answer:
                     yield line.rstrip(b"\n")

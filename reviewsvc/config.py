@@ -123,6 +123,7 @@ class Settings:
     signer_state_file: str = _setting("REVIEWSVC_SIGNER_STATE_FILE", "")
     signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
     erasure_journal: str = _setting("REVIEWSVC_ERASURE_JOURNAL", "")
+    restore_second_person: bool = _setting("REVIEWSVC_RESTORE_SECOND_PERSON", False)  # noqa: FBT003 - a default
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))

@@ -57,7 +57,7 @@ def answer(signer: SignsCheckpoints, line: bytes) -> Told:
     """Answer one line; whatever is wrong with it is said in the answer."""
     try:
         asked = _decode(line)
-        tips = signer.tips(asked.tips) if asked.tips else []
+        tips = signer.everything() if asked.everything else signer.tips(asked.tips) if asked.tips else []
         answers = signer.sign(asked.wanted, asked.keys) if asked.wanted else []
     except (msgspec.DecodeError, SigningError) as error:
         _log.error("could not sign", reason=str(error))

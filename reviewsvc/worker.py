@@ -17,11 +17,13 @@ from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SigningError, SignsCheckpoints
 from reviewsvc.outside.signer_socket import SocketSigner
+from reviewsvc.usecases import guarding
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.guarding import RestoredError, UnconfirmedError
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
-from reviewsvc.usecases.sealing import Sealer, SealingError
-from reviewsvc.usecases.steps import Step, all_steps, run_alone, seal_step
+from reviewsvc.usecases.sealing import SealingError
+from reviewsvc.usecases.steps import Step, all_steps, run_alone, signing_steps
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
@@ -90,7 +92,7 @@ class Worker:
         if isinstance(error, OperationalError | InterfaceError):
             if is_new:
                 _log.warning("the database is away", step=step.name, reason=str(error.orig).strip())
-        elif isinstance(error, SealingError | SigningError):
+        elif isinstance(error, SealingError | SigningError | RestoredError):
             if is_new:
                 _log.error("step failed", step=step.name, reason=str(error))
         else:
@@ -136,13 +138,18 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
     signer = _signer(settings)
     while not stop.is_set():
         try:
+            if signer:
+                guarding.confirm(sessions, signer, _now())
             shards = settings.activity_shards
             open_installation(sessions, keyring, settings.origin, _now(), activity_logs=shards)
         except OperationalError as error:
             _log.warning("waiting to start", reason=str(error.orig).strip())
             stop.wait(1.0)
+        except (UnconfirmedError, SigningError) as error:
+            _log.warning("waiting to start", reason=str(error))
+            stop.wait(1.0)
         else:
-            groups = [all_steps(desk), (seal_step(Sealer(sessions, signer)),) if signer else ()]
+            groups = [all_steps(desk), signing_steps(sessions, signer) if signer else ()]
             return [Worker(sessions, steps, _now) for steps in groups if steps]
     return []
 

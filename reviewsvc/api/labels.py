@@ -1,5 +1,6 @@
 """Labels: by cursor, or as a stream of everything that follows."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from reviewsvc.usecases import labels
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
+
+CONTINUATION = "Reviewsvc-Continuation"
 
 blueprint = Blueprint("labels", __name__, url_prefix="/api/v1", description="What retraining may use")
 
@@ -63,7 +66,10 @@ class Labels(Schema):
     continuation = fields.Dict(
         required=True,
         allow_none=True,
-        metadata={"description": "After a restore: what the log went on as, for a cursor from before"},
+        metadata={
+            "description": "After a restore, for a cursor from before: the `log` that goes on, `next`, the "
+            "label ids that are `lost` (`from`, `to`), and what the log's first entry says"
+        },
     )
 
 
@@ -75,14 +81,15 @@ def page(asked: dict[str, Any]) -> ResponseReturnValue:
     """Return labels in the order in which they were made; that they leave is logged.
 
     With `Accept: application/x-ndjson` or `text/csv` everything that follows the cursor is streamed, and
-    `limit` does not count.
+    `limit` does not count; what `continuation` would say is the header `Reviewsvc-Continuation` then.
     """
     found, held, model = signed_in(), services(), asked["model"]
     found.require("labels.pull", model=model)
     media = request.accept_mimetypes.best_match(["application/json", *labels.FORMATS], "application/json")
     if media in labels.FORMATS:
-        batches = labels.stream(held.desk, model, asked["after"], actor=found.actor, at=held.clock())
-        return Response(labels.FORMATS[media](batches), mimetype=media)
-    told = labels.page(held.desk, model, asked["after"], asked["limit"], actor=found.actor, at=held.clock())
-    shown: ResponseReturnValue = msgspec.to_builtins(told._asdict())
+        given = labels.opened(held.desk, model, asked["after"], actor=found.actor, at=held.clock())
+        told = {CONTINUATION: json.dumps(given.continuation)} if given.continuation else {}
+        return Response(labels.FORMATS[media](given.batches), mimetype=media, headers=told)
+    part = labels.page(held.desk, model, asked["after"], asked["limit"], actor=found.actor, at=held.clock())
+    shown: ResponseReturnValue = msgspec.to_builtins(part._asdict())
     return shown

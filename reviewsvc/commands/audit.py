@@ -124,8 +124,10 @@ def _fields(report: "Report") -> dict[str, object]:
 
 
 def _as_text(report: "Report") -> str:
+    from reviewsvc.domain.verdict import worst
+
     lines = [
-        f"{log.log:<50} {log.size:>10} entries  {'ok' if not log.findings else 'TAMPERED'}"
+        f"{log.log:<50} {log.size:>10} entries  {worst(log.findings) if log.findings else 'ok'}"
         for log in report.logs
     ]
     lines += [f"  {one.log}, seq {one.seq}: {one.what}" for one in report.findings]

@@ -20,7 +20,24 @@ class Pulled(NamedTuple):
     next: str
 
 
-Pull = Callable[["Client", str, str, IO[bytes]], Pulled]
+class Told:
+    """The cursor that was asked with, and what the service says of a restore since it was given."""
+
+    def __init__(self, after: str) -> None:
+        self.after = self.next = after
+        self.continuation: dict[str, Any] | None = None
+
+    def __call__(self, continuation: dict[str, Any]) -> None:
+        """Take up what is said, and say it to whoever looks: labels that were pulled may be void."""
+        self.continuation, self.next = continuation, str(continuation["next"])
+        lost = continuation["lost"]
+        void = (
+            f"labels {lost['from']} to {lost['to']} are void, withdraw them" if lost else "no label is lost"
+        )
+        click.echo(f"The service was restored since {self.after}: {void}.", err=True)
+
+
+Pull = Callable[["Client", str, Told, IO[bytes]], Pulled]
 
 
 @click.group()
@@ -51,16 +68,20 @@ def pull(
 
     client = _client(url, token)
     if as_json and output is None:
-        items = list(client.labels(model, after))
-        following = items[-1]["label_id"] if items else after
-        click.echo(json.dumps({"items": items, "next": following}, ensure_ascii=False))
+        told = Told(after)
+        items = list(client.labels(model, after, restored=told))
+        following = items[-1]["label_id"] if items else told.next
+        shown = {"items": items, "next": following, "continuation": told.continuation}
+        click.echo(json.dumps(shown, ensure_ascii=False))
         return
     is_lines = form == "jsonl" or (form is None and output is not None and output.suffix == ".jsonl")
     with _target(output) as target:
         pull_as: Pull = _pull_lines if is_lines else _pull_csv
-        pulled = pull_as(client, model, after, target)
+        told = Told(after)
+        pulled = pull_as(client, model, told, target)
     if as_json:
-        click.echo(json.dumps({"rows": pulled.rows, "next": pulled.next, "file": str(output)}))
+        shown = {"rows": pulled.rows, "next": pulled.next, "file": str(output)}
+        click.echo(json.dumps({**shown, "continuation": told.continuation}))
     else:
         click.echo(f"{pulled.rows:,} labels. The next time: --after {pulled.next}", err=True)
 
@@ -93,17 +114,17 @@ def _target(output: Path | None) -> Iterator[IO[bytes]]:
         half.unlink(missing_ok=True)
 
 
-def _pull_lines(client: "Client", model: str, after: str, target: IO[bytes]) -> Pulled:
+def _pull_lines(client: "Client", model: str, told: Told, target: IO[bytes]) -> Pulled:
     import json
 
     rows, last = 0, b""
-    for line in client.label_lines(model, after):
+    for line in client.label_lines(model, told.after, restored=told):
         target.write(line + b"\n")
         rows, last = rows + 1, line
-    return Pulled(rows, json.loads(last)["label_id"] if last else after)
+    return Pulled(rows, json.loads(last)["label_id"] if last else told.next)
 
 
-def _pull_csv(client: "Client", model: str, after: str, target: IO[bytes]) -> Pulled:
+def _pull_csv(client: "Client", model: str, told: Told, target: IO[bytes]) -> Pulled:
     import csv
     import io
 
@@ -112,12 +133,12 @@ def _pull_csv(client: "Client", model: str, after: str, target: IO[bytes]) -> Pu
     text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, FIELDS)
     writer.writeheader()
-    rows, following = 0, after
-    for label in client.labels(model, after):
+    rows, last = 0, ""
+    for label in client.labels(model, told.after, restored=told):
         writer.writerow({name: _plain(value) for name, value in label.items()})
-        rows, following = rows + 1, label["label_id"]
+        rows, last = rows + 1, label["label_id"]
     text.detach()
-    return Pulled(rows, following)
+    return Pulled(rows, last or told.next)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a member of a label

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ def web() -> None:
 
     settings = config.load(*NEEDED)
     refuse_taken_port(settings.bind, settings.port)
+    refuse_restored(settings.database_url)
     share_metrics(settings.data_dir / f"metrics-{settings.port}")
 
     from reviewsvc import telemetry
@@ -36,6 +38,17 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise click.ClickException(
             f"Cannot listen on {host}:{port} ({why}); set REVIEWSVC_PORT to a free port."
         ) from error
+
+
+def refuse_restored(url: str) -> None:
+    """Raise RestoredError if the database was restored and not adopted; one that is away is met later."""
+    import psycopg
+
+    from reviewsvc.db.hot import guards
+    from reviewsvc.db.hot.connection import connect
+
+    with suppress(psycopg.Error, guards.UnconfirmedError), connect(url, "web") as conn:
+        guards.check(conn)
 
 
 def share_metrics(folder: Path) -> None:

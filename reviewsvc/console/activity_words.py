@@ -55,6 +55,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "gap_consented": "Let a stopped partition go on: {object}",
     "key_made": "Made a key of keyed hashes",
     "opened": "Opened this log",
+    "continuation": "Went on after a restore with this log",
+    "restore_adopted": "Let the service write to a restored database",
 }
 
 

@@ -47,6 +47,11 @@ class LogSigner:
         with self._state.locked() as tips:
             return [tips.get(origin) or Tip(origin) for origin in origins]
 
+    def everything(self) -> list[Tip]:
+        """Return the largest signed tree of every log that was ever signed. Raises SigningError."""
+        with self._state.locked() as tips:
+            return sorted(tips.values(), key=lambda tip: tip.origin)
+
     def sign(self, wanted: Sequence[Wanted], keys: Sequence[str]) -> list[Answer]:
         """Sign what extends the largest signed trees with these keys, by their vkeys; refuse the rest.
 

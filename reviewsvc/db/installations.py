@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from reviewsvc.db.hot.guards import PRESENT
 from reviewsvc.db.tables import installation, log
 
 _LOCK: Final = (7203, 3)
@@ -24,11 +25,7 @@ def get(session: Session) -> sa.Row[Any] | None:
 
 def add(session: Session, *, origin: str, opened_at: dt.datetime, activity_logs: int) -> None:
     """Write the installation's row, with the identity of the cluster that it lives in."""
-    identity = sa.text(
-        "SELECT (SELECT system_identifier::text FROM pg_control_system()),"
-        " (SELECT timeline_id FROM pg_control_checkpoint())"
-    )
-    system_id, timeline = session.execute(identity).one()
+    system_id, timeline = session.execute(sa.text(PRESENT)).one()
     session.execute(
         sa.insert(installation).values(
             one=True,

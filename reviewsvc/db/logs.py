@@ -63,7 +63,7 @@ class LogMissingError(LookupError):
 
 
 class LogFrozenError(RuntimeError):
-    """The log takes no more entries: a restore has opened its next incarnation."""
+    """The log takes no more entries: the database was restored, or it has gone on as its next incarnation."""
 
 
 class HeadMovedError(RuntimeError):
@@ -110,7 +110,9 @@ def lock_heads(session: Session, log_ids: Collection[int]) -> dict[int, Head]:
         raise LogMissingError(f"of the logs {sorted(log_ids)} only {len(found)} exist")
     frozen = [row.name for row in found if row.frozen]
     if frozen:
-        raise LogFrozenError(f"{', '.join(frozen)} is frozen: write to its next incarnation")
+        raise LogFrozenError(
+            f"{', '.join(frozen)} is frozen: the database was restored; run `reviewsvc restore adopt`"
+        )
     return {row.log_id: _head(row) for row in found}
 
 

@@ -30,6 +30,11 @@ def downgrade(owner_url: str, revision: str) -> None:
     _run(owner_url, lambda config: command.downgrade(config, revision))
 
 
+def prepare(owner_url: str) -> None:
+    """Create the cluster's roles, and let the owner make tables here, as `upgrade` does; make none yet."""
+    _run(owner_url, lambda _config: None)
+
+
 def _run(owner_url: str, act: Callable[[Config], None]) -> None:
     engine = sa.create_engine(_psycopg(owner_url), poolclass=sa.pool.NullPool)
     with engine.connect() as connection:

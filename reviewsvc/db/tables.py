@@ -39,6 +39,9 @@ installation = _table(
     "installation",
     "one:flag* origin:text opened_at:time system_id:text timeline:int activity_logs:small",
 )
+restore_guard = _table(
+    "restore_guard", "one:flag* server_start:time checked_at:time trouble:text? request:json?"
+)
 generation = _table("generation", "one:flag* value:big")
 log = _table(
     "log",
@@ -72,7 +75,9 @@ capture_alarm = _table("capture_alarm", "log_id:int* reason:text detail:json sin
 relay_place = _table(
     "relay_place", "log_id:int* topic:text* seq:big topic_id:text end_offsets:json noted_at:time"
 )
-checkpoint = _table("checkpoint", "log_id:int* size:big* root:bytes note:text at:big root_seq:big?")
+checkpoint = _table(
+    "checkpoint", "log_id:int* size:big* root:bytes note:text at:big root_seq:big? root_log_id:int?"
+)
 tile = _table("tile", "log_id:int* level:small* tile_index:big* data:bytes")
 signing_key = _table("signing_key", "log_id:int* seq:big* vkey:text valid_from:big valid_until:big?")
 

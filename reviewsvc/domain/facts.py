@@ -18,6 +18,41 @@ class Opened(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     first_offset: int | None = None
 
 
+class Continuation(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """First entry of a log that goes on after a restore: what was kept and what was lost of the one before.
+
+    `size` entries with this `root` were restored, `signed` with `signed_root` had been signed (hashes are
+    hex); those from `lost_from` up to, left out, `lost_to` are lost. The ref is the last one that was kept.
+    For a captured partition: the topic's id and the offset from which it is read again.
+    """
+
+    why: str
+    log: str
+    size: int
+    root: str
+    signed: int
+    signed_root: str
+    lost_from: int
+    lost_to: int
+    topic_id: str | None = None
+    next_offset: int | None = None
+
+
+class RestoreAdopted(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Somebody let the service write to a database that was restored, moved, or a standby before.
+
+    `logs` went on as new ones, `lost` signed entries are lost, `erasures` were done again. The reason, in
+    words, is the payload.
+    """
+
+    system_id: str
+    timeline: int
+    logs: int
+    lost: int
+    erasures: int
+    asked_by: str | None = None
+
+
 class Gap(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """An operator's consent to go on after offsets that cannot be had any more."""
 
@@ -179,7 +214,10 @@ class TaskMoved(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What retraining may use, or its withdrawal; the ref is the decision, `supersedes` a seq of this log."""
+    """What retraining may use, or its withdrawal; the ref is the decision, `supersedes` a seq of this log.
+
+    After a restore it may be one of the log before, which `supersedes_log` names then.
+    """
 
     op: str
     id: str
@@ -202,6 +240,7 @@ class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     designs: list[tuple[str, str]] = []
     pi: str | None = None
     supersedes: int | None = None
+    supersedes_log: str | None = None
 
 
 class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -245,6 +284,8 @@ class Checkpoint(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 
 KINDS: dict[str, type[Facts]] = {
     "opened": Opened,
+    "continuation": Continuation,
+    "restore_adopted": RestoreAdopted,
     "gap": Gap,
     "gap_consented": GapConsented,
     "prediction": Prediction,

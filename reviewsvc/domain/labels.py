@@ -38,6 +38,7 @@ class LabelFacts(Struct, frozen=True, gc=False):
     rule: str | None = None
     pi: str | None = None
     supersedes: int | None = None
+    supersedes_log: str | None = None
 
 
 class LabelEntry(Struct, frozen=True, gc=False):
@@ -120,7 +121,7 @@ def label_record(log: str, entry: LabelEntry, secrets: CaseSecrets | None) -> La
     `log` is the log's name, without the origin in front.
     """
     opened, said = secrets or ERASED, entry.facts
-    incarnation = log.rpartition("/")[2]
+    incarnation = _incarnation(log)
     pi = number(said.pi)
     return LabelRecord(
         label_id=f"{incarnation}.{entry.seq}",
@@ -143,7 +144,7 @@ def label_record(log: str, entry: LabelEntry, secrets: CaseSecrets | None) -> La
         rule=said.rule,
         selection_probability=pi,
         weight=None if not pi else 1 / pi,
-        supersedes=None if said.supersedes is None else f"{incarnation}.{said.supersedes}",
+        supersedes=None if said.supersedes is None else _superseded(said, incarnation),
         entry_log=log,
         entry_seq=entry.seq,
     )
@@ -154,11 +155,10 @@ def outranks(kind: str, standing: str) -> bool:
     return ORDER_OF_TRUST.index(kind) >= ORDER_OF_TRUST.index(standing)
 
 
-def withdrawal(said: f.Label, seq: int, reviewer: str | None) -> f.Label:
-    """The facts that take back the label at a seq of the same log."""
-    return msgspec.structs.replace(
-        said, op="withdraw", label=None, value=None, reviewer=reviewer, supersedes=seq
-    )
+def withdrawal(said: f.Label, seq: int, reviewer: str | None, log: str | None = None) -> f.Label:
+    """The facts that take back the label at a seq of the same log, or of an older incarnation's `log`."""
+    taken = {"supersedes": seq, "supersedes_log": log}
+    return msgspec.structs.replace(said, op="withdraw", label=None, value=None, reviewer=reviewer, **taken)
 
 
 def value_of(label: str | None, value: str | None, text: str | None) -> str | float | None:
@@ -182,6 +182,15 @@ def rfc3339(at_us: int) -> str:
 @lru_cache(maxsize=4096)
 def _second(since_1970: int) -> str:
     return (_EPOCH + timedelta(seconds=since_1970)).isoformat()
+
+
+def _incarnation(log: str) -> str:
+    return log.rpartition("/")[2]
+
+
+def _superseded(said: LabelFacts, incarnation: str) -> str:
+    """The id of the label that another takes the place of; before a restore it lay in another log."""
+    return f"{_incarnation(said.supersedes_log) if said.supersedes_log else incarnation}.{said.supersedes}"
 
 
 def _is_count(text: str) -> bool:

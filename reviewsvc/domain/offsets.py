@@ -13,13 +13,15 @@ class Offsets:
         _, topic, partition, _ = log.split("/")
         self._topic, self._partition = topic, int(partition)
         self._topic_id: str | None = None
-        self._end = 0
+        self._end: int | None = 0
 
     def follow(self, seq: int, src: Src | None, said: f.Facts | None) -> None:
         """Take up the next entry; one of an unknown kind has no facts, and need not come from Kafka."""
         match said:
             case f.Opened():
                 self._topic_id, self._end = said.topic_id, said.first_offset or 0
+            case f.Continuation():
+                self._topic_id, self._end = said.topic_id, said.next_offset
             case f.Gap():
                 self._topic_id, self._end = said.topic_id, said.to_offset
             case None if src is None:
@@ -31,6 +33,8 @@ class Offsets:
 
     def end(self, next_offset: int | None, topic_id: str | None) -> None:
         """Compare with what the head says."""
+        if self._end is None:
+            return
         if next_offset is None or next_offset < self._end:
             self._findings.note(0, f"the head goes on at offset {next_offset}, before {self._end}")
         if topic_id != self._topic_id:
@@ -39,6 +43,9 @@ class Offsets:
     def _check(self, seq: int, src: Src | None) -> None:
         if src is None or (src.topic, src.partition) != (self._topic, self._partition):
             self._findings.note(seq, "it does not come from the partition of its log")
+        elif self._end is None:
+            # The log before was lost as a whole, and with it where the topic was read up to.
+            self._topic_id = src.topic_id
         elif src.topic_id != self._topic_id:
             self._findings.note(seq, "it comes from a topic of another id than the entries before")
         elif src.offset - src.skipped != self._end:

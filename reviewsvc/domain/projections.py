@@ -133,7 +133,7 @@ class ActivityRow(NamedTuple):
 
 
 class CheckpointRow(NamedTuple):
-    """A row of `checkpoint`: of the log that it is about, with the seq of its entry in the root log."""
+    """A row of `checkpoint`: of the log that it is about, with the place of its entry in a root log."""
 
     log_id: int
     size: int
@@ -141,6 +141,7 @@ class CheckpointRow(NamedTuple):
     note: str
     at: int
     root_seq: int | None
+    root_log_id: int | None = None
 
 
 class SigningKeyRow(NamedTuple):
@@ -261,7 +262,8 @@ def label_row(place: Place, said: f.Label, model_id: int) -> LabelRow:
 
 def checkpoint_row(place: Place, said: f.Checkpoint, log_id: int) -> CheckpointRow:
     """The row of a log's checkpoint; `log_id` is that of the log, `place` its entry's in the root log."""
-    return CheckpointRow(log_id, said.size, bytes.fromhex(said.root), said.note, place.at, place.seq)
+    root = bytes.fromhex(said.root)
+    return CheckpointRow(log_id, said.size, root, said.note, place.at, place.seq, place.log_id)
 
 
 def signing_key_row(place: Place, said: f.SigningKey) -> SigningKeyRow:
@@ -297,6 +299,7 @@ _OBJECTS: dict[type[f.Facts], Callable[[Any], str]] = {
     f.Document: lambda said: f"{said.document}:{said.name}:{said.version}",
     f.Person: lambda said: f"person:{said.person}",
     f.SigningKey: lambda said: f"key:{said.vkey.split('+', 2)[1]}",
+    f.Continuation: lambda said: f"log:{said.log}",
     f.GapConsented: lambda said: f"log:{said.log}",
     f.Export: lambda said: f"{said.what}:{said.model or '*'}",
     f.Decision: lambda said: f"decision:{said.decision}",

@@ -45,11 +45,15 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Asked(Struct, frozen=True, forbid_unknown_fields=True):
-    """A line to the signer's socket: logs whose tips are wanted, or checkpoints to be signed by some keys."""
+    """A line to the signer's socket: logs whose tips are wanted, or checkpoints to be signed by some keys.
+
+    With `everything` the tips of all logs are wanted that it ever signed.
+    """
 
     tips: list[str] = []
     wanted: list[Wanted] = []
     keys: list[str] = []
+    everything: bool = False
 
 
 class Told(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,10 +65,14 @@ class Told(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignsCheckpoints(Protocol):
-    """A signer, here or behind a socket. Both calls raise SigningError."""
+    """A signer, here or behind a socket. All calls raise SigningError."""
 
     def tips(self, origins: Sequence[str]) -> list[Tip]:
         """Return the largest signed tree of each log, in the order asked."""
+        ...
+
+    def everything(self) -> list[Tip]:
+        """Return the largest signed tree of every log that was ever signed."""
         ...
 
     def sign(self, wanted: Sequence[Wanted], keys: Sequence[str]) -> list[Answer]:

@@ -42,11 +42,30 @@ def find_binaries() -> Path:
     )
 
 
+def find_clients(server_major: int) -> Path:
+    """Return a folder with pg_dump and pg_restore that can read a server of a major version.
+
+    Looked for in REVIEWSVC_PG_BIN alone if that is set, else on the path, where Debian puts them, and in the
+    packages that bring a server. Raises PostgresMissingError.
+    """
+    for folder in _client_places():
+        if _says(folder / "pg_dump") >= server_major and (folder / "pg_restore").exists():
+            return folder
+    raise PostgresMissingError(
+        f"no pg_dump of version {server_major} or newer was found: install PostgreSQL's client programs "
+        f"(Debian: postgresql-client-{server_major}), or name their folder in REVIEWSVC_PG_BIN"
+    )
+
+
 def major_version(folder: Path) -> int:
     """Return the major version of the server in a `bin` folder; 0 if it does not run."""
+    return _says(folder / "postgres")
+
+
+def _says(program: Path) -> int:
     try:
         done = subprocess.run(  # noqa: S603 - the path was searched for above
-            [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False, timeout=30
+            [str(program), "--version"], capture_output=True, text=True, check=False, timeout=30
         )
     except OSError:
         return 0
@@ -67,6 +86,17 @@ def binaries_for(user: pwd.struct_passwd | None, folder: Path) -> Path:
     raise PostgresMissingError(
         f"{name} cannot run {folder}/initdb, nor a copy of it: make the folder reachable"
     )
+
+
+def _client_places() -> Iterator[Path]:
+    if os.environ.get("REVIEWSVC_PG_BIN"):
+        yield Path(os.environ["REVIEWSVC_PG_BIN"])
+        return
+    on_path = shutil.which("pg_dump")
+    if on_path:
+        yield Path(on_path).parent
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    yield from (folder for _, folder in _places())
 
 
 def _places() -> Iterator[tuple[str, Path]]:

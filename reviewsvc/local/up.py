@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from reviewsvc.local.folders import last_lines
 from reviewsvc.local.signing import with_signing_key
 from reviewsvc.local.stack import Stack, local_stack
 from reviewsvc.local.terminal import say as say_on_stderr
+from reviewsvc.usecases.guarding import UnconfirmedError
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 
@@ -72,7 +73,9 @@ def running(
         ends.callback(sessions.close)
         keyring = Keyring(load_kek(Path(whole.kek_file)))
         shards = whole.activity_shards
-        open_installation(sessions, keyring, whole.origin, datetime.now(UTC), activity_logs=shards)
+        # Where it was opened before, the worker looks at it first, and the others wait for that.
+        with suppress(UnconfirmedError):
+            open_installation(sessions, keyring, whole.origin, datetime.now(UTC), activity_logs=shards)
         whole = with_signing_key(whole, folder, keyring)
         keeper = ends.enter_context(Keeper(processes.children(whole), folder.logs, echo=echo, say=say))
         _await_ready(keeper, folder, say)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.db import slots, tasks
+from reviewsvc.db import logs, slots, tasks
 from reviewsvc.domain import facts as f
 from reviewsvc.domain import review
 from reviewsvc.domain.agreement import Answer, Given, read_answer
@@ -194,7 +194,8 @@ def _retract(work: Work, case: Dossier, after: Task, found: sa.Row[Any], *, is_r
         predicted_at=case.said.predicted_at,
         final=final_facts("pending", case) if is_reopened else None,
     )
-    ref = Ref(case.row.activity_log, found.seq)
+    # After a restore the decision stands in the log before the one that the case is written to now.
+    ref = Ref(logs.names(work.session, [found.log_id])[found.log_id], found.seq)
     place = case_log.write(work, case.row, case.entry, "retraction", said, secrets=case.secrets, ref=ref)
     tasks.retract(work.session, found.decision_id, place)
     slots.save(work.session, case.row, case.task.slots, after.slots)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from reviewsvc.db import documents as rows
-from reviewsvc.db import generation, installations, logs
+from reviewsvc.db import generation, installations, labels, logs
 from reviewsvc.db.documents import Kept, RetentionClass
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts
@@ -166,7 +166,13 @@ def _put_model(session: Session, contract: Contract, version: int, at: datetime)
     if rows.has_model(session, contract.name):
         rows.update_model(session, contract.name, contract_version=version, retention_class=retention)
         return
-    log_id = logs.create(session, "labels", contract.name, clock=microseconds(at), why="new model")
+    # After a restore the model may be unknown, and the labels that it had are lost: its log goes on.
+    lost = labels.logs_of(session, contract.name)
+    log_id = (
+        lost[-1].log_id
+        if lost
+        else logs.create(session, "labels", contract.name, clock=microseconds(at), why="new model")
+    )
     rows.add_model(
         session, contract.name, contract_version=version, retention_class=retention, label_log_id=log_id
     )

@@ -84,7 +84,7 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
             raise QuestionError("no log is signed yet: `reviewsvc keys make`, and a worker that seals")
         spans = [KeySpan(key.verifier.text(), key.valid_from, key.valid_until) for key in history(session)]
         origin = scan.origin(conn) or ""
-        pinned = exports.pinned(conn, root.size)
+        pinned = exports.pinned(conn, root)
         terms = _terms(session, keyring, asked.question)
     pieces = [_piece(sessions, log, asked.question, terms, folder) for log in _meant(pinned, asked.question)]
     pieces = [piece for piece in pieces if piece.scope.entries]

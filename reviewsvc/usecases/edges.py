@@ -1,6 +1,6 @@
 """The right edges of the logs' trees, kept between seals, and what is to be signed of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from reviewsvc.db.hot import scan
@@ -18,6 +18,7 @@ from reviewsvc.usecases import tiles
 from reviewsvc.usecases.tiles import TileMissingError
 
 _CHUNK: Final = 4_000
+_AT_ONCE: Final = 65_536
 
 
 class LogChangedError(RuntimeError):
@@ -106,6 +107,27 @@ def catch_up(conn: Connected, origin: str, log: Growth, tip: Tip) -> Wanted:
         raise LogChangedError(f"{fault}; run `reviewsvc audit verify`") from fault
     hashes = [each.hex() for each in proof]
     return Wanted(f"{origin}/{log.name}", tip.size, row.size, row.root.hex(), hashes)
+
+
+def roots(conn: Connected, origin: str, log: Growth, sizes: Sequence[int]) -> list[bytes]:
+    """The roots over a log's first entries as they are stored, of sizes in rising order from `sealed` on.
+
+    Raises LogChangedError if what is stored does not give what was signed, or is no chain.
+    """
+    try:
+        kept = _taken_up(conn, log)
+        findings = Findings(log.name)
+        chain = Chain(origin, findings)
+        chain.seq, chain.last_hash = kept.edge.size, kept.last_hash
+        found = []
+        for size in sizes:
+            while kept.edge.size < size:
+                seqs = range(kept.edge.size, min(size, kept.edge.size + _AT_ONCE))
+                kept.edge.extend(_leaves(conn, log, seqs, chain, findings))
+            found.append(kept.edge.root())
+    except (TileMissingError, TileError, ProofError) as fault:
+        raise LogChangedError(f"{fault}; run `reviewsvc audit verify`") from fault
+    return found
 
 
 def _taken_up(conn: Connected, log: Growth) -> _Kept:

@@ -8,11 +8,13 @@ from reviewsvc.db import installations, logs
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain.facts import Key
 from reviewsvc.domain.moments import microseconds
+from reviewsvc.usecases import guarding
 from reviewsvc.usecases.keyring import Keyring
 
 PURPOSES: Final = ("prediction", "subject", "sampling/1", "login")
 ACTIVITY_LOGS: Final = 4
-_READERS: Final = ("relay", "read")
+_READS: Final = "read"
+_READERS: Final = ("relay", _READS)
 _WHY: Final = "first start"
 
 
@@ -43,9 +45,12 @@ def open_installation(
     """Return the installation, made by whichever process comes first: keys, logs, months of payloads.
 
     Raises OriginError if the origin is not the one of the first start, NotInstalledError if this process
-    is the first and may not write.
+    is the first and may not write; RestoredError and UnconfirmedError where nobody may write before somebody
+    has looked, see `guarding`.
     """
     with sessions.begin() as session:
+        if sessions.role != _READS:
+            guarding.check(session)
         if installations.get(session) is None:
             _check_may_open(sessions.role)
             installations.lock(session)

@@ -23,8 +23,9 @@ def add(work: Work, case: Dossier, answer: Answer, kind: str, decided: Place) ->
     if standing is not None and not outranks(kind, standing.kind):
         return
     said = _facts(work, case, answer, kind)
-    if standing is not None and standing.log_id == head.log_id:
-        said = msgspec.structs.replace(said, supersedes=standing.seq)
+    if standing is not None:
+        older = _older(work, head, standing.log_id)
+        said = msgspec.structs.replace(said, supersedes=standing.seq, supersedes_log=older)
     _append(work, case, head, said, follows=decided, text=answer.text)
     logs.save_heads(work.session, heads)
 
@@ -37,9 +38,15 @@ def withdraw(work: Work, case: Dossier, decided: tuple[int, int], retracted: Pla
     if standing is None or (standing.decision_log_id, standing.decision_seq) != decided:
         return
     made = parse(logs.one(work.session, standing.log_id, standing.seq))
-    said = withdrawal(read_label(made.facts), standing.seq, work.actor.id if work.actor else None)
+    older = _older(work, head, standing.log_id)
+    said = withdrawal(read_label(made.facts), standing.seq, work.actor.id if work.actor else None, older)
     _append(work, case, head, said, follows=retracted)
     logs.save_heads(work.session, heads)
+
+
+def _older(work: Work, head: Head, log_id: int) -> str | None:
+    """The name of the log that a standing label is in, if that is not the one which is written to now."""
+    return None if log_id == head.log_id else logs.names(work.session, [log_id])[log_id]
 
 
 def _append(

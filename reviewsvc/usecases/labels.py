@@ -13,7 +13,8 @@ import msgspec
 from reviewsvc.db import labels as rows
 from reviewsvc.db import logs
 from reviewsvc.domain import facts as f
-from reviewsvc.domain.entries import Actor, parse
+from reviewsvc.domain import restores
+from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.labels import (
     FIELDS,
     START,
@@ -51,6 +52,13 @@ class Page(NamedTuple):
 
     items: list[LabelRecord]
     next: str
+    continuation: dict[str, object] | None
+
+
+class Streamed(NamedTuple):
+    """Labels as a stream, and, after a restore, what the log went on as."""
+
+    batches: Iterator[list[LabelRecord]]
     continuation: dict[str, object] | None
 
 
@@ -94,12 +102,17 @@ def stream(
 
     That they leave is logged before the first does. Raises like `page`, before anything is given.
     """
+    return opened(desk, model, after, actor=actor, at=at).batches
+
+
+def opened(desk: Desk, model: str, after: str | None, *, actor: Actor, at: datetime) -> Streamed:
+    """Return the same stream, and before it what a cursor from before a restore must be told."""
     with desk.work(actor, at) as work:
         pull = _pull(work, model, read_cursor(after))
         amount = sum(max(0, span.before - 1 - max(span.after, 0)) for span in pull.spans)
         if amount:
             _log_export(work, model, amount, pull.up_to)
-    return _batches(desk, pull.spans, actor, at)
+    return Streamed(_batches(desk, pull.spans, actor, at), pull.continuation)
 
 
 def as_lines(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
@@ -130,7 +143,9 @@ def _pull(work: Work, model: str, cursor: Cursor | None) -> Pull:
     first = cursor or Cursor(found[0].incarnation, 0)
     known = {row.incarnation: row for row in found}
     standing = known.get(first.incarnation)
-    if standing is None or (first.seq >= standing.size and standing is newest):
+    # Of an older incarnation nothing may be left: a cursor of it is answered with the continuation.
+    is_ahead = first.incarnation > newest.incarnation
+    if is_ahead or (standing is newest and first.seq >= newest.size):
         raise CursorError(f"the labels of {model} end at {Cursor(newest.incarnation, newest.size - 1)}")
     spans = [
         Span(row.log_id, row.name, first.seq if row is standing else 0, row.leaving)
@@ -138,13 +153,13 @@ def _pull(work: Work, model: str, cursor: Cursor | None) -> Pull:
         if row.incarnation >= first.incarnation
     ]
     went_on = cursor is not None and cursor.incarnation < newest.incarnation
-    return Pull(spans, _continuation(work, spans[1]) if went_on else None)
+    following = [span for span in spans if went_on and span.log_id != (standing.log_id if standing else 0)]
+    return Pull(spans, _continuation(work, following) if following else None)
 
 
-def _continuation(work: Work, span: Span) -> dict[str, object]:
-    entry = parse(logs.one(work.session, span.log_id, 0))
-    facts: dict[str, object] = msgspec.json.decode(entry.facts)
-    return {"log": span.name, "kind": entry.kind, "facts": facts}
+def _continuation(work: Work, following: list[Span]) -> dict[str, object]:
+    first, last = following[0], following[-1]
+    return restores.told(first.name, logs.one(work.session, first.log_id, 0), goes_on=last.name)
 
 
 def _read(work: Work, span: Span, limit: int) -> list[LabelRecord]:

@@ -21,6 +21,7 @@ Chunk = list[tuple[int, bytes]]
 Rows = dict[int, tuple[Any, ...]]
 
 _FIRST_SEQ = -(2**63)
+_FIRST = ("opened", "continuation")
 
 
 class Said(NamedTuple):
@@ -107,8 +108,8 @@ class ProjectionCheck:
         return Said(seq, entry, facts)
 
     def _follow(self, one: Said) -> None:
-        if (one.entry.kind == "opened") != (one.seq == 0):
-            self._findings.note(one.seq, "only a log's first entry is of kind opened")
+        if (one.entry.kind in _FIRST) != (one.seq == 0):
+            self._findings.note(one.seq, "a log's first entry, and no other, says how it was opened")
         ref = one.entry.ref
         if ref and not 0 <= ref.seq < self._log_sizes.get(ref.log, 0):
             self._findings.note(one.seq, f"it refers to {ref.log}, seq {ref.seq}, which does not exist")

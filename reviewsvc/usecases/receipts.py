@@ -56,8 +56,8 @@ class Prover:
 
     def receipt(self, conn: Connected, log: str, seq: int) -> Receipt:
         """Prove an entry under the newest root that seals it. Raises NotSealedError."""
-        root = exports.newest_root(conn)
-        pinned = None if root is None else exports.pinned_log(conn, log, root.size)
+        root = exports.root_that_seals(conn, log)
+        pinned = None if root is None else exports.pinned_log(conn, log, root)
         if root is None or pinned is None or seq >= pinned.size:
             raise NotSealedError(f"entry {seq} of {log} is not sealed yet")
         sealed = SealedLog(pinned.log_id, pinned.name, pinned.kind, pinned.size, pinned.root, pinned.note)

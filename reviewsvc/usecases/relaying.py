@@ -9,6 +9,7 @@ import psycopg
 from reviewsvc.db.hot import relays
 from reviewsvc.db.hot.relays import RelayedLog
 from reviewsvc.db.sealed import SealedEntry
+from reviewsvc.domain import restores
 from reviewsvc.domain.decisions import decision_record, may_end, read_ending
 from reviewsvc.domain.entries import Entry
 from reviewsvc.domain.labels import is_label, label_record, read_label_entry
@@ -34,6 +35,19 @@ class Leaving(NamedTuple):
 
     messages: list[Message]
     up_to: int
+
+
+def before(connection: psycopg.Connection[Any], log: RelayedLog) -> list[Message]:
+    """Return what the readers of a log must know before all else: after a restore, that it goes on as this.
+
+    The root log's topic has signed notes and nothing else: there the new origin in them says it.
+    """
+    first = relays.continuation(connection, log.log_id)
+    if first is None or log.kind == "root":
+        return []
+    value = _encode({"op": "continuation", **restores.told(log.name, first)})
+    headers = [("kind", b"continuation"), *_place(log.name, 0)]
+    return [Message(log.name.encode(), value, headers)]
 
 
 def read(connection: psycopg.Connection[Any], keyring: Keyring, log: RelayedLog, after: int) -> Leaving:

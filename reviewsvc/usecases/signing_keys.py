@@ -6,6 +6,7 @@ from typing import Final
 
 from reviewsvc.crypto.notes import NoteError, Verifier, parse_verifier
 from reviewsvc.db import installations, seals
+from reviewsvc.db.hot import guards
 from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts as f
@@ -57,6 +58,9 @@ def announce(
             if key.verifier.kind in kinds and key.valid_until is None
         ]
         _say(session, keyring, said, actor=actor, at=at)
+        if not known:
+            # Nothing was signed before: this database holds all of it.
+            guards.confirm(Sessions.psycopg(session), at)
         return [SigningKey(each, now, None) for each in fresh]
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from reviewsvc.db import installations, locks
 from reviewsvc.db.sessions import Sessions
-from reviewsvc.usecases import auth, due
+from reviewsvc.domain.signing import SignsCheckpoints
+from reviewsvc.usecases import auth, due, guarding
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.sealing import Sealer
 
@@ -36,6 +37,12 @@ def all_steps(desk: Desk) -> tuple[Step, ...]:
 def seal_step(sealer: Sealer) -> Step:
     """The step that seals each second what has grown."""
     return Step("seal", 6, timedelta(seconds=1), sealer.step)
+
+
+def signing_steps(sessions: Sessions, signer: SignsCheckpoints) -> tuple[Step, ...]:
+    """List the steps of whoever has the signer: to seal, and to look whether the database was set back."""
+    guard = Step("guard", 17, timedelta(minutes=1), lambda at: guarding.guard_step(sessions, signer, at))
+    return (seal_step(Sealer(sessions, signer)), guard)
 
 
 def months_step(sessions: Sessions, *, at: datetime) -> int:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from reviewsvc.db.hot import crosschecks, scan
 from reviewsvc.db.hot.connection import Connected
+from reviewsvc.domain import restores
 from reviewsvc.domain.chain import Chain
 from reviewsvc.domain.verdict import Findings, LogReport, Report, worst
 from reviewsvc.usecases.projection_check import ProjectionCheck
@@ -41,6 +42,7 @@ def verify(
         raise VerificationError(_nothing(only))
     check = ProjectionCheck(conn, all_heads) if projections else None
     logs = [_verify_log(conn, origin, head, check, progress) for head in heads]
+    logs = restores.with_losses(logs, scan.continuations(conn), {head.name for head in all_heads}, only)
     if only is None:
         logs.extend(_across(conn, check))
     return Report(

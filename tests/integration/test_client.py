@@ -104,7 +104,7 @@ def test_labels_are_pulled_into_files_and_the_next_pull_goes_on(
     code, _, told = pull("loans", "--output", str(table))
     assert (code, told) == (0, "3 labels. The next time: --after 0.3\n")
     code, out, _ = pull("loans", "--output", str(lines), "--after", "0.1", "--json")
-    assert objects(out)[0] == {"rows": 2, "next": "0.3", "file": str(lines)}
+    assert objects(out)[0] == {"rows": 2, "next": "0.3", "file": str(lines), "continuation": None}
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert (list(rows[0]), rows[0]["agreed"], rows[0]["supersedes"]) == (list(FIELDS), "false", "")
     assert [json.loads(line)["label_id"] for line in lines.read_text().splitlines()] == ["0.2", "0.3"]

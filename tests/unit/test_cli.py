@@ -56,6 +56,7 @@ def test_every_command_module_is_listed() -> None:
         "house",
         "extras",
         "bundles",
+        "defaulting",
     }  # what commands share
     assert listed == {f"reviewsvc.commands.{name}" for name in found}
 

@@ -25,9 +25,14 @@ def tasks_of(conn: Connected, id_hashes: Sequence[str]) -> dict[str, Row]:
 
 
 def tasks_since(conn: Connected, log_id: int, seq: int) -> list[UUID]:
-    """The tasks that entries of a log from this seq on are about."""
-    query = "SELECT DISTINCT task_id FROM activity WHERE log_id = %s AND seq >= %s AND task_id IS NOT NULL"
-    return [row[0] for row in conn.execute(query, (log_id, seq))]
+    """The tasks that entries of a log from this seq on are about, or of the logs as which it went on."""
+    query = (
+        "SELECT DISTINCT task_id FROM activity WHERE task_id IS NOT NULL AND "
+        "(log_id = %(log_id)s AND seq >= %(seq)s OR log_id IN (SELECT later.log_id FROM log old "
+        "JOIN log later USING (series) "
+        "WHERE old.log_id = %(log_id)s AND later.incarnation > old.incarnation))"
+    )
+    return [row[0] for row in conn.execute(query, {"log_id": log_id, "seq": seq})]
 
 
 def answers(conn: Connected, task_ids: Sequence[UUID]) -> dict[UUID, Row]:

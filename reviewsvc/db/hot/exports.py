@@ -37,15 +37,29 @@ class Captured(NamedTuple):
 
 _PINNED = """
 SELECT DISTINCT ON (c.log_id) c.log_id, l.name, l.kind, l.model, c.size, c.root, c.note, c.root_seq
-FROM checkpoint c JOIN log l USING (log_id) WHERE c.root_seq < %s ORDER BY c.log_id, c.size DESC
+FROM checkpoint c JOIN log l USING (log_id) JOIN log r ON r.log_id = %(root)s
+WHERE c.root_seq < %(size)s AND (c.root_log_id = r.log_id OR c.root_log_id IS NULL AND r.incarnation = 0)
+ORDER BY c.log_id, c.size DESC
 """
 _PINNED_LOG = """
 SELECT c.log_id, l.name, l.kind, l.model, c.size, c.root, c.note, c.root_seq
-FROM checkpoint c JOIN log l USING (log_id) WHERE l.name = %s AND c.root_seq < %s ORDER BY c.size DESC LIMIT 1
+FROM checkpoint c JOIN log l USING (log_id) JOIN log r ON r.log_id = %(root)s
+WHERE l.name = %(name)s AND c.root_seq < %(size)s
+    AND (c.root_log_id = r.log_id OR c.root_log_id IS NULL AND r.incarnation = 0)
+ORDER BY c.size DESC LIMIT 1
 """
 _ROOT = """
 SELECT l.log_id, l.name, l.kind, c.size, c.root, c.note FROM log l JOIN checkpoint c USING (log_id)
 WHERE l.kind = 'root' ORDER BY l.incarnation DESC, c.size DESC LIMIT 1
+"""
+# Before a restore another root log sealed: the one that holds the log's newest checkpoint.
+_ROOT_OF = """
+SELECT r.log_id, r.name, r.kind, c.size, c.root, c.note FROM log r JOIN checkpoint c USING (log_id)
+WHERE r.name = (
+    SELECT coalesce(s.name, 'root/0') FROM log l JOIN checkpoint k USING (log_id)
+    LEFT JOIN log s ON s.log_id = k.root_log_id
+    WHERE l.name = %s AND k.root_seq IS NOT NULL ORDER BY k.size DESC LIMIT 1
+) ORDER BY c.size DESC LIMIT 1
 """
 _PREDICTIONS = """
 SELECT l.name, p.seq, p.id_hash FROM prediction p JOIN log l USING (log_id) JOIN model m USING (model_id)
@@ -71,15 +85,22 @@ def newest_root(conn: Connected) -> SealedLog | None:
     return SealedLog(*row) if row else None
 
 
-def pinned(conn: Connected, root_size: int) -> list[PinnedLog]:
-    """Every log as the first `root_size` entries of the root log seal it, by name."""
-    found = [PinnedLog(*row) for row in conn.execute(_PINNED, (root_size,))]
+def root_that_seals(conn: Connected, name: str) -> SealedLog | None:
+    """The root log, with its largest signed checkpoint, whose entries seal a log; None if none does."""
+    row = conn.execute(_ROOT_OF, (name,)).fetchone()
+    return SealedLog(*row) if row else None
+
+
+def pinned(conn: Connected, root: SealedLog) -> list[PinnedLog]:
+    """Every log as the signed entries of a root log seal it, by name."""
+    found = [PinnedLog(*row) for row in conn.execute(_PINNED, {"root": root.log_id, "size": root.size})]
     return sorted(found, key=lambda log: log.name)
 
 
-def pinned_log(conn: Connected, name: str, root_size: int) -> PinnedLog | None:
-    """One log as the first `root_size` entries of the root log seal it; None if they do not."""
-    row = conn.execute(_PINNED_LOG, (name, root_size)).fetchone()
+def pinned_log(conn: Connected, name: str, root: SealedLog) -> PinnedLog | None:
+    """One log as the signed entries of a root log seal it; None if they do not."""
+    asked = {"name": name, "root": root.log_id, "size": root.size}
+    row = conn.execute(_PINNED_LOG, asked).fetchone()
     return PinnedLog(*row) if row else None
 
 

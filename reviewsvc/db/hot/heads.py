@@ -38,7 +38,10 @@ class Opening(NamedTuple):
     first_offset: int
 
 
-_COLUMNS = "h.log_id, l.name, h.epoch, h.size, h.last_hash, h.last_at, h.next_offset, h.topic_id"
+_COLUMNS = (
+    "h.log_id, l.name, h.epoch, h.size, h.last_hash, h.last_at, "
+    "coalesce(h.next_offset, 0) AS next_offset, coalesce(h.topic_id, '') AS topic_id"
+)
 
 
 def series(topic: str, partition: int) -> str:
@@ -83,6 +86,14 @@ def open_log(conn: Connected, origin: str, opening: Opening, clock: int) -> None
             (log_id, leaf_hash(body), clock, opening.first_offset, opening.topic_id),
         )
         conn.execute("INSERT INTO entry (log_id, seq, body) VALUES (%s, 0, %s)", (log_id, body))
+
+
+def begin(conn: Connected, log_id: int, topic_id: str, first_offset: int) -> None:
+    """Say from where a partition is read whose log was lost with all that told it."""
+    conn.execute(
+        "UPDATE head SET topic_id = %s, next_offset = %s WHERE log_id = %s AND topic_id IS NULL",
+        (topic_id, first_offset, log_id),
+    )
 
 
 def claim(conn: Connected, log_id: int, owner: str, *, patience_ms: int = 5_000) -> Head:

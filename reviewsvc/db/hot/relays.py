@@ -10,11 +10,16 @@ from psycopg.types.json import Jsonb
 _LOCK: Final = 7205
 _LOGS: Final = (
     "SELECT l.log_id, l.name, l.kind, leaving_size(l.log_id) FROM log l "
-    "WHERE l.kind IN ('labels', 'activity') OR l.kind = 'root' AND EXISTS (SELECT FROM signing_key) "
-    "ORDER BY l.log_id"
+    "WHERE (l.kind IN ('labels', 'activity') OR l.kind = 'root' AND EXISTS (SELECT FROM signing_key)) "
+    # One that goes on after a restore says so first: its first entry must be signed before it is begun.
+    "AND (l.incarnation = 0 OR leaving_size(l.log_id) > 0) ORDER BY l.log_id"
 )
 _CHECKPOINTS: Final = (
     "SELECT size, note FROM checkpoint WHERE log_id = %s AND size > %s AND size <= %s ORDER BY size LIMIT %s"
+)
+_CONTINUATION: Final = (
+    "SELECT e.body FROM entry e JOIN log l USING (log_id) "
+    "WHERE e.log_id = %s AND e.seq = 0 AND l.incarnation > 0"
 )
 _FLOOR: Final = "SELECT seq, topic_id, end_offsets FROM relay_place WHERE log_id = %s AND topic = %s"
 _NOTE: Final = (
@@ -52,6 +57,12 @@ def checkpoints(connection: Connection, log: RelayedLog, after: int, limit: int)
     """Return (last seq, note) of a log's checkpoints that cover more than a seq, the smallest first."""
     rows = connection.execute(_CHECKPOINTS, (log.log_id, after + 1, log.size, limit))
     return [(size - 1, note) for size, note in rows]
+
+
+def continuation(connection: Connection, log_id: int) -> bytes | None:
+    """Return the first entry of a log that goes on after a restore; None of any other log."""
+    row = connection.execute(_CONTINUATION, (log_id,)).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def try_lock(connection: Connection, log_id: int) -> bool:

@@ -49,7 +49,7 @@ _QUEUES = (
     "SELECT q.queue_id, q.name, d.body FROM queue q "
     "JOIN document d ON d.kind = 'queue' AND d.name = q.name AND d.version = q.version"
 )
-_ACTIVITY_LOGS = "SELECT log_id FROM log WHERE kind = 'activity' ORDER BY shard, log_id"
+_ACTIVITY_LOGS = "SELECT max(log_id) FROM log WHERE kind = 'activity' GROUP BY shard ORDER BY shard"
 _VERSIONS = "SELECT version_id, model_id, version FROM model_version"
 
 
@@ -67,12 +67,7 @@ def load(conn: Connected) -> RuleRows:
             [ModelRow(*row) for row in conn.execute(_MODELS)],
             versions(conn),
             [QueueRow(*row) for row in conn.execute(_QUEUES)],
-            [
-                row[0]
-                for row in conn.execute(
-                    "SELECT log_id FROM log WHERE kind = 'activity' ORDER BY shard, log_id"
-                )
-            ],
+            [row[0] for row in conn.execute(_ACTIVITY_LOGS)],
         )
 
 

@@ -31,6 +31,14 @@ def logs(conn: Connected) -> list[LogHead]:
     return [LogHead(*row) for row in rows]
 
 
+def continuations(conn: Connected) -> list[tuple[str, bytes]]:
+    """The first entry of every log that goes on after a restore, with the log's name, by name."""
+    return conn.execute(
+        "SELECT l.name, e.body FROM log l JOIN entry e ON e.log_id = l.log_id AND e.seq = 0 "
+        "WHERE l.incarnation > 0 ORDER BY l.name"
+    ).fetchall()
+
+
 def size_now(conn: Connected, log_id: int) -> int:
     """How many entries a log's head counts at this moment."""
     row = conn.execute("SELECT size FROM head WHERE log_id = %s", (log_id,)).fetchone()

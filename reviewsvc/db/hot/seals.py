@@ -50,7 +50,11 @@ CROSS JOIN LATERAL (
     SELECT size, root, note FROM checkpoint WHERE log_id = l.log_id ORDER BY size DESC LIMIT 1
 ) c
 """
-_ROWS = "SELECT log_id, size, root, note, at, root_seq FROM checkpoint"
+# What the first release entered had only one root log to be in.
+_ROWS = (
+    "SELECT log_id, size, root, note, at, root_seq, CASE WHEN root_seq IS NOT NULL THEN "
+    "coalesce(root_log_id, (SELECT r.log_id FROM log r WHERE r.name = 'root/0')) END FROM checkpoint"
+)
 _KEYS = "SELECT log_id, seq, vkey, valid_from, valid_until FROM signing_key ORDER BY log_id, seq"
 _TILE = "SELECT data FROM tile WHERE log_id = %s AND level = %s AND tile_index = %s"
 _TILES = (

@@ -1,0 +1,90 @@
+"""Holds the logs of a database against what the signer remembers of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from reviewsvc.db import continuations
+from reviewsvc.db.continuations import Standing
+from reviewsvc.db.hot.connection import Connected
+from reviewsvc.db.hot.seals import Growth
+from reviewsvc.db.sessions import Session, Sessions
+from reviewsvc.domain.signing import Tip
+from reviewsvc.usecases import edges
+
+
+class Holding(NamedTuple):
+    """A log as the database has it, and the largest tree that was signed of it, size and root.
+
+    `lost_from` to `lost_to`, left out, is what was signed and is not here. Without `last` nothing is here.
+    """
+
+    name: str
+    last: Standing | None
+    signed: Tip
+    lost_from: int
+    lost_to: int
+
+    @property
+    def lost(self) -> int:
+        """How many signed entries are lost."""
+        return self.lost_to - self.lost_from
+
+    @property
+    def size(self) -> int:
+        """How many entries are here."""
+        return self.last.size if self.last else 0
+
+    def __str__(self) -> str:
+        """Say what is lost of it."""
+        told = f"{self.name}: {self.signed.size} entries were signed, {self.size} are here"
+        if self.lost_from < self.size:
+            told += f", from {self.lost_from} on others than were signed"
+        return told
+
+
+def hold(session: Session, origin: str, signed: Sequence[Tip]) -> list[Holding]:
+    """Hold the newest incarnation of every log against what was signed, those too that are not here at all.
+
+    What was signed must have been asked for before: meanwhile logs grow. Raises LogChangedError if a log is
+    not any more what its own checkpoint says.
+    """
+    conn, found = Sessions.psycopg(session), continuations.newest(session)
+    tips = {tip.origin.removeprefix(f"{origin}/"): tip for tip in signed if _is_of(tip, origin)}
+    held = [_held(conn, origin, last, tips.get(last.name) or Tip(f"{origin}/{last.name}")) for last in found]
+    return held + _unknown(tips, {last.series: last for last in found})
+
+
+def lost(held: Iterable[Holding]) -> list[Holding]:
+    """Those of which something is lost."""
+    return [each for each in held if each.lost]
+
+
+def _is_of(tip: Tip, origin: str) -> bool:
+    return tip.origin.startswith(f"{origin}/")
+
+
+def _held(conn: Connected, origin: str, last: Standing, tip: Tip) -> Holding:
+    if tip.size > last.size:
+        return Holding(last.name, last, tip, last.size, tip.size)
+    if tip.size > last.sealed and edges.roots(conn, origin, growth(last), [tip.size])[0].hex() != tip.root:
+        # The restored database was written to before anybody looked: where the two part is not known.
+        return Holding(last.name, last, tip, last.sealed, tip.size)
+    return Holding(last.name, last, tip, last.size, last.size)
+
+
+def _unknown(tips: Mapping[str, Tip], known: Mapping[str, Standing]) -> list[Holding]:
+    """Logs that were signed, and of which the database knows nothing: made after the backup was."""
+    found: dict[str, Holding] = {}
+    for name, tip in tips.items():
+        series, _, incarnation = name.rpartition("/")
+        last = known.get(series)
+        newer = last is None or int(incarnation) > last.incarnation
+        before = found.get(series)
+        if newer and (before is None or int(incarnation) > int(before.name.rpartition("/")[2])):
+            found[series] = Holding(name, None, tip, 0, tip.size)
+    return list(found.values())
+
+
+def growth(last: Standing) -> Growth:
+    """The log as those know it who extend trees."""
+    return Growth(last.log_id, last.name, last.kind, last.size, last.sealed)
