@@ -13,19 +13,15 @@ class SealedEntry(NamedTuple):
     ciphertext: bytes | None
 
 
-_READ: Final = """
-SELECT e.seq, e.body, p.ciphertext
-FROM (
-    SELECT log_id, seq, body FROM entry
-    WHERE log_id = %(log_id)s AND seq > %(after)s AND seq < %(before)s ORDER BY seq LIMIT %(limit)s
-) e
-LEFT JOIN LATERAL (
-    SELECT ciphertext FROM payload WHERE payload.log_id = e.log_id AND payload.seq = e.seq
-    UNION ALL
-    SELECT ciphertext FROM payload_held WHERE payload_held.log_id = e.log_id AND payload_held.seq = e.seq
-    LIMIT 1
-) p ON true
-ORDER BY e.seq
+_ENTRIES: Final = """
+SELECT seq, body FROM entry
+WHERE log_id = %(log_id)s AND seq > %(after)s AND seq < %(before)s ORDER BY seq LIMIT %(limit)s
+"""
+# By range, one scan of each partition: asked one by one, every entry would look into all partitions.
+_PAYLOADS: Final = """
+SELECT seq, ciphertext FROM payload WHERE log_id = %(log_id)s AND seq BETWEEN %(first)s AND %(last)s
+UNION ALL
+SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq BETWEEN %(first)s AND %(last)s
 """
 _KEYS: Final = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%b)"
 
@@ -36,7 +32,12 @@ def read(
     """Return up to `limit` entries with a seq above `after` and below `before`, in order."""
     asked = {"log_id": log_id, "after": after, "before": before, "limit": limit}
     with connection.cursor(binary=True) as cursor:
-        return [SealedEntry._make(row) for row in cursor.execute(_READ, asked).fetchall()]
+        rows = cursor.execute(_ENTRIES, asked).fetchall()
+        if not rows:
+            return []
+        within = {"log_id": log_id, "first": rows[0][0], "last": rows[-1][0]}
+        stored = dict(cursor.execute(_PAYLOADS, within).fetchall())
+        return [SealedEntry(seq, body, stored.get(seq)) for seq, body in rows]
 
 
 def wrapped_keys(connection: psycopg.Connection[Any], key_ids: list[bytes]) -> list[tuple[bytes, bytes]]:

@@ -209,7 +209,8 @@ def _csv(lines: list[tuple[object, ...]]) -> bytes:
 
 def _texts(one: LabelRecord) -> tuple[object, ...]:
     values = msgspec.structs.astuple(one)
-    return tuple(_WORDS.get(value, value) if isinstance(value, bool) else value for value in values)
+    return (*values[:_AGREED], _WORDS[one.agreed], *values[_AGREED + 1 :])
 
 
+_AGREED: Final = FIELDS.index("agreed")
 _WORDS: Final = {True: "true", False: "false"}

@@ -52,11 +52,17 @@ def desk(_size: Size, _say: Say) -> list[Figure]:
     return [from_row(row) for row in import_module("tests.benchmarks.bench_desk").figures()]
 
 
+def labels(_size: Size, _say: Say) -> list[Figure]:
+    """Measure how fast labels leave."""
+    return [from_row(row) for row in import_module("tests.benchmarks.bench_labels").measure()]
+
+
 BENCHES: Final[dict[str, Callable[[Size, Say], list[Figure]]]] = {
     "routing": routing,
     "capture": capture_and_verify,
     "queue": queue,
     "desk": desk,
+    "labels": labels,
 }
 
 
