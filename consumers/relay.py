@@ -35,7 +35,7 @@ _HANG_SECONDS: Final = 180.0
 _TROUBLED_SECONDS: Final = 60.0
 _SENT = Counter("reviewsvc_relay_sent", "Records sent to topics.", ["topic"])
 _BEHIND = Gauge("reviewsvc_relay_behind_entries", "Entries of logs that leave and were not looked at yet.")
-_FAULTS = (KafkaError, TopicError, PlaceLostError)
+_FAULTS = (KafkaError, TopicError, PlaceLostError, RestoredError)
 _log = telemetry.logger("relay")
 
 

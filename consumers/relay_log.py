@@ -14,6 +14,7 @@ from consumers import broker, relay_place
 from consumers.relay_place import Target
 from consumers.settings import KafkaSettings
 from reviewsvc.db.hot import relays
+from reviewsvc.db.hot.guards import RestoredError
 from reviewsvc.db.hot.relays import Floor, RelayedLog
 from reviewsvc.usecases import relaying
 from reviewsvc.usecases.keyring import Keyring
@@ -56,6 +57,7 @@ class LogRelay:
             floor = relays.floor(means.connection, log.log_id, topic)
             found = relay_place.find(means.kafka, means.admin, self._target, floor)
             self.seen = relay_place.NOTHING_SENT if found is None else found
+            _check_held(log, self.seen)
             # What a log's readers must know first goes with its first place: once, like all that follows.
             self._commit(self.seen, relaying.before(means.connection, log) if found is None else ())
         except BaseException:
@@ -100,3 +102,12 @@ class LogRelay:
         ends = broker.end_offsets(admin, all_of_it, committed=True)
         floor = Floor(up_to, target.topic_id, {one.partition: offset for one, offset in ends.items()})
         relays.note(self._means.connection, self._log_id, target.topic, floor, datetime.now(UTC))
+
+
+def _check_held(log: RelayedLog, seen: int) -> None:
+    """What was sent must be here: else the database was set back, and readers know more than it does."""
+    if log.held is not None and seen >= max(log.held, 1):
+        raise RestoredError(
+            f"entry {seen} of {log.name} was sent, and the database holds {log.held} entries: it was "
+            "restored; run `reviewsvc restore adopt`"
+        )

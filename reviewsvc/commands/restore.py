@@ -46,9 +46,17 @@ def restore() -> None:
     is_flag=True,
     help="Where nothing is signed: go on as before, since the database is whole (a standby took over).",
 )
+@click.option("--restored", is_flag=True, help="It was restored, though nothing here tells.")
 @as_json
 def adopt(
-    user: str | None, *, reason: str, yes: bool, notes: tuple[Path, ...], nothing_lost: bool, as_json: bool
+    user: str | None,
+    *,
+    reason: str,
+    yes: bool,
+    notes: tuple[Path, ...],
+    nothing_lost: bool,
+    restored: bool,
+    as_json: bool,
 ) -> None:
     """Let the service write again to a database that was restored, moved, or a standby before.
 
@@ -71,7 +79,7 @@ def adopt(
     sessions = Sessions(settings.database_url, "worker", size=2)
     try:
         signed = _signed(settings, sessions, notes)
-        asked = adopting.Adoption(actor_of(user), reason, signed, nothing_lost=nothing_lost)
+        asked = adopting.Adoption(actor_of(user), reason, signed, nothing_lost, restored)
         planned = adopting.plan(sessions, asked)
         if not planned.is_needed:
             click.echo(_NEEDLESS, err=True)

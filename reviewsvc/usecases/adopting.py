@@ -39,11 +39,13 @@ class Plan(NamedTuple):
     guard: Guard
     held: list[Holding]
     goes_on: bool
+    is_said: bool
 
     @property
     def is_needed(self) -> bool:
-        """Say whether anything keeps this database from being written to."""
-        return self.guard.present != self.guard.recorded or self.guard.trouble is not None or bool(self.lost)
+        """Say whether anything keeps this database from being written to, or somebody says that it should."""
+        moved = self.guard.present != self.guard.recorded
+        return moved or self.guard.trouble is not None or bool(self.lost) or self.is_said
 
     @property
     def lost(self) -> list[Holding]:
@@ -57,12 +59,16 @@ class Plan(NamedTuple):
 
 
 class Adoption(NamedTuple):
-    """Who adopts and why, what was signed, and whether a database without signatures lost nothing."""
+    """Who adopts and why, what was signed, and whether a database without signatures lost nothing.
+
+    `is_restored`: they say that it was restored, though nothing else tells.
+    """
 
     actor: Actor
     reason: str
     signed: Sequence[Tip]
     nothing_lost: bool = False
+    is_restored: bool = False
     asked_by: str | None = None
 
 
@@ -156,7 +162,9 @@ def _planned(session: Session, adoption: Adoption) -> Plan:
             "the house with --checkpoint"
         )
     held = holdings.hold(session, row.origin, adoption.signed)
-    return Plan(guard, held, bool(holdings.lost(held)) or not (guard.signs or adoption.nothing_lost))
+    is_unknown = not (guard.signs or adoption.nothing_lost)
+    goes_on = bool(holdings.lost(held)) or is_unknown or adoption.is_restored
+    return Plan(guard, held, goes_on, adoption.is_restored)
 
 
 def _continue(

@@ -115,6 +115,9 @@ def _published(conn: Connected, place: Place, log: SealedLog, origin: str) -> in
             f"{_folder(log)}/checkpoint is damaged ({fault}): publish to a new place"
         ) from fault
     row = stored.checkpoint(conn, log.log_id, said.size)
+    if said.size > log.size and said.origin == origin and stored.went_on(conn, log.log_id):
+        # What was published before a restore is more than the database still has: it is left as it is.
+        return log.size
     if row is None or (said.origin, said.root) != (origin, row.root):
         raise PublishError(
             f"{_folder(log)} holds {said.size} entries of a history that is not this database's: "

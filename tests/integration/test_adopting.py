@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -20,10 +21,12 @@ from reviewsvc.domain import facts as f
 from reviewsvc.domain.entries import Actor, leaf_hash, parse
 from reviewsvc.domain.tree import root_of
 from reviewsvc.domain.verdict import Report, Verdict
+from reviewsvc.outside.folder import Folder
 from reviewsvc.usecases import adopting, answers, guarding, labels, verification
 from reviewsvc.usecases.adopting import Adoption, AdoptionError
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
+from reviewsvc.usecases.publishing import publish
 from reviewsvc.usecases.sealing import Sealer
 from tests.fixtures.cases import CONTRACT, Bank, event
 from tests.fixtures.installed import AT, ORIGIN
@@ -50,6 +53,12 @@ class SetBack(NamedTuple):
     def bodies(self, log: str) -> list[bytes]:
         with self.sessions.begin() as session:
             return [one.body for one in logs.read(session, logs.find(session, log), -1, 1_000)]
+
+    def activities(self) -> list[bytes]:
+        with self.sessions.begin() as session:
+            logs_of_acts = sa.select(t.log.c.log_id).where(t.log.c.kind == "activity")
+            found = session.scalars(sa.select(t.entry.c.body).where(t.entry.c.log_id.in_(logs_of_acts)))
+            return [bytes(body) for body in found]
 
     def verify(self) -> Report:
         with connect(self.database_url, "read") as conn:
@@ -245,3 +254,39 @@ def test_a_restored_database_that_was_written_to_before_anybody_looked_is_found(
 def test_nothing_is_adopted_without_knowing_what_was_signed(found: SetBack) -> None:
     with pytest.raises(AdoptionError, match="REVIEWSVC_SIGNER_SOCKET"):
         adopting.adopt(found.sessions, found.bank.house.keyring, found.adoption(signed=[]), AT, lambda: 0)
+
+
+def test_of_two_people_one_asks_and_another_agrees(found: SetBack) -> None:
+    first, second = found.adoption(), found.adoption(actor=Actor("cli", "berta"))
+    assert [adopting.ask(found.sessions, each, AT) for each in (first, first, second)] == [False, False, True]
+    keyring = found.bank.house.keyring
+    adopting.adopt(found.sessions, keyring, second, AT, lambda: 0)
+    (body,) = [body for body in found.activities() if parse(body).kind == "restore_adopted"]
+    entry = parse(body)
+    said = decode(entry.facts, type=f.RestoreAdopted)
+    assert (entry.actor, said.asked_by) == (Actor("cli", "berta"), "cli:officer")
+    assert b"the disk broke" not in body
+    with found.sessions.begin() as session:
+        assert keyring.open_payload(session, entry) == b'{"reason":"the disk broke"}'
+
+
+def test_a_checkpoint_that_left_stands_in_for_a_signer_that_forgot(found: SetBack) -> None:
+    note = found.held.logs()[CAPTURED].note.encode()
+    tip = adopting.tip_of_note(found.sessions, note)
+    assert (tip.origin, tip.size) == (f"{ORIGIN}/{CAPTURED}", 5)
+    planned = adopting.plan(found.sessions, found.adoption(signed=[tip]))
+    assert [(each.name, each.lost_from, each.lost_to) for each in planned.lost] == [(CAPTURED, 3, 5)]
+    with pytest.raises(AdoptionError, match="no checkpoint of this installation"):
+        adopting.tip_of_note(found.sessions, note.replace(b"\n5\n", b"\n6\n"))
+
+
+def test_what_was_published_before_is_left_as_it_is(found: SetBack, tmp_path: Path) -> None:
+    with connect(found.held.bank.database_url, "read") as conn:
+        publish(conn, Folder(tmp_path))
+    before = (tmp_path / "logs" / CAPTURED / "checkpoint").read_bytes()
+    adopting.adopt(found.sessions, found.bank.house.keyring, found.adoption(), AT, lambda: 0)
+    Sealer(found.sessions, found.held.signer).step(AT + SECOND)
+    with connect(found.database_url, "read") as conn:
+        publish(conn, Folder(tmp_path))
+    assert (tmp_path / "logs" / CAPTURED / "checkpoint").read_bytes() == before
+    assert (tmp_path / "logs" / "root" / "1" / "checkpoint").exists()

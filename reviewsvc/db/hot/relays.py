@@ -9,7 +9,9 @@ from psycopg.types.json import Jsonb
 
 _LOCK: Final = 7205
 _LOGS: Final = (
-    "SELECT l.log_id, l.name, l.kind, leaving_size(l.log_id) FROM log l "
+    "SELECT l.log_id, l.name, l.kind, leaving_size(l.log_id), CASE WHEN NOT EXISTS (SELECT FROM log later "
+    "WHERE later.series = l.series AND later.incarnation > l.incarnation) THEN h.size END "
+    "FROM log l JOIN head h USING (log_id) "
     "WHERE (l.kind IN ('labels', 'activity') OR l.kind = 'root' AND EXISTS (SELECT FROM signing_key)) "
     # One that goes on after a restore says so first: its first entry must be signed before it is begun.
     "AND (l.incarnation = 0 OR leaving_size(l.log_id) > 0) ORDER BY l.log_id"
@@ -32,12 +34,16 @@ Connection = psycopg.Connection[Any]
 
 
 class RelayedLog(NamedTuple):
-    """A log that leaves: its id, name and kind, and the seq, left out, up to which its entries may leave."""
+    """A log that leaves: its id, name and kind, and the seq, left out, up to which its entries may leave.
+
+    `held` is how many entries are here at all; None once it has gone on as another log, after a restore.
+    """
 
     log_id: int
     name: str
     kind: str
     size: int
+    held: int | None = None
 
 
 class Floor(NamedTuple):

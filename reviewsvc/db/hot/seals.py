@@ -55,6 +55,10 @@ _ROWS = (
     "SELECT log_id, size, root, note, at, root_seq, CASE WHEN root_seq IS NOT NULL THEN "
     "coalesce(root_log_id, (SELECT r.log_id FROM log r WHERE r.name = 'root/0')) END FROM checkpoint"
 )
+_WENT_ON = (
+    "SELECT FROM log old JOIN log later USING (series) "
+    "WHERE old.log_id = %s AND later.incarnation > old.incarnation LIMIT 1"
+)
 _KEYS = "SELECT log_id, seq, vkey, valid_from, valid_until FROM signing_key ORDER BY log_id, seq"
 _TILE = "SELECT data FROM tile WHERE log_id = %s AND level = %s AND tile_index = %s"
 _TILES = (
@@ -78,6 +82,11 @@ def sealed_log(conn: Connected, name: str) -> SealedLog | None:
     """The log of this name; None if there is none or it was never signed."""
     row = conn.execute(f"{_SEALED} WHERE l.name = %s", (name,)).fetchone()
     return SealedLog(*row) if row else None
+
+
+def went_on(conn: Connected, log_id: int) -> bool:
+    """Say whether a log has gone on as its next incarnation, since the database was restored."""
+    return conn.execute(_WENT_ON, (log_id,)).fetchone() is not None
 
 
 def checkpoint(conn: Connected, log_id: int, size: int) -> CheckpointRow | None:
