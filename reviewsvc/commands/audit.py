@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewsvc.commands.anchors import anchors
 from reviewsvc.commands.bundles import bundle, receipt
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def audit() -> None:
 
 audit.add_command(bundle)
 audit.add_command(receipt)
+audit.add_command(anchors)
 
 
 @audit.command()

@@ -54,6 +54,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "export": "Pulled {object}",
     "gap_consented": "Let a stopped partition go on: {object}",
     "key_made": "Made a key of keyed hashes",
+    "anchor": "Gave a checkpoint away to be kept: {object}",
     "opened": "Opened this log",
     "continuation": "Went on after a restore with this log",
     "restore_adopted": "Let the service write to a restored database",

@@ -80,6 +80,17 @@ checkpoint = _table(
 )
 tile = _table("tile", "log_id:int* level:small* tile_index:big* data:bytes")
 signing_key = _table("signing_key", "log_id:int* seq:big* vkey:text valid_from:big valid_until:big?")
+anchor = _table(
+    "anchor",
+    "log_id:int* seq:big* at:big name:text kind:text root_log_id:int size:big outcome:text evidence:bytes?",
+)
+cosignature = _table("cosignature", "log_id:int* seq:big* root_log_id:int size:big vkey:text line:text")
+time_stamp = _table("time_stamp", "sha256:bytes* answer:bytes")
+anchoring = _table(
+    "anchoring",
+    "name:text* kind:text place:text every_s:int vkey:text? log_id:int? size:big kept_at:big? tried_at:big?"
+    " failures:int told_at:big? outcome:text? why:text?",
+)
 
 document = _table(
     "document",

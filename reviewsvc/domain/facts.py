@@ -282,6 +282,24 @@ class Checkpoint(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     note: str
 
 
+class Anchor(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A checkpoint of the root log was given to an anchor, which kept it (`kept`) or why not, as a code.
+
+    The entry's ref is the last entry that it covers. `cosignature` is a witness's line under its `vkey`;
+    `evidence` the SHA-256 of a time-stamp authority's answer.
+    """
+
+    anchor: str
+    how: str
+    log: str
+    size: int
+    root: str
+    outcome: str
+    vkey: str | None = None
+    cosignature: str | None = None
+    evidence: str | None = None
+
+
 KINDS: dict[str, type[Facts]] = {
     "opened": Opened,
     "continuation": Continuation,
@@ -312,4 +330,5 @@ KINDS: dict[str, type[Facts]] = {
     "export": Export,
     "signing_key": SigningKey,
     "checkpoint": Checkpoint,
+    "anchor": Anchor,
 }

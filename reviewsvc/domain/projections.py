@@ -154,6 +154,31 @@ class SigningKeyRow(NamedTuple):
     valid_until: int | None
 
 
+class AnchorRow(NamedTuple):
+    """A row of `anchor`."""
+
+    log_id: int
+    seq: int
+    at: int
+    name: str
+    kind: str
+    root_log_id: int
+    size: int
+    outcome: str
+    evidence: bytes | None
+
+
+class CosignatureRow(NamedTuple):
+    """A row of `cosignature`."""
+
+    log_id: int
+    seq: int
+    root_log_id: int
+    size: int
+    vkey: str
+    line: str
+
+
 def prediction_row(
     place: Place,
     said: f.Prediction,
@@ -271,6 +296,19 @@ def signing_key_row(place: Place, said: f.SigningKey) -> SigningKeyRow:
     return SigningKeyRow(place.log_id, place.seq, said.vkey, said.valid_from, said.valid_until)
 
 
+def anchor_row(place: Place, said: f.Anchor, root_log_id: int) -> AnchorRow:
+    """The row of what an anchor answered."""
+    evidence = None if said.evidence is None else bytes.fromhex(said.evidence)
+    return AnchorRow(*place, said.anchor, said.how, root_log_id, said.size, said.outcome, evidence)
+
+
+def cosignature_row(place: Place, said: f.Anchor, root_log_id: int) -> CosignatureRow | None:
+    """The row of a witness's signature; None if the answer has none."""
+    if said.vkey is None or said.cosignature is None:
+        return None
+    return CosignatureRow(place.log_id, place.seq, root_log_id, said.size, said.vkey, said.cosignature)
+
+
 def activity_row(place: Place, entry: Entry, said: f.Facts) -> ActivityRow:
     """The row of whatever people and processes did."""
     actor = f"{entry.actor.kind}:{entry.actor.id}" if entry.actor else "service"
@@ -301,6 +339,7 @@ _OBJECTS: dict[type[f.Facts], Callable[[Any], str]] = {
     f.SigningKey: lambda said: f"key:{said.vkey.split('+', 2)[1]}",
     f.Continuation: lambda said: f"log:{said.log}",
     f.GapConsented: lambda said: f"log:{said.log}",
+    f.Anchor: lambda said: f"anchor:{said.anchor}:{said.outcome}",
     f.Export: lambda said: f"{said.what}:{said.model or '*'}",
     f.Decision: lambda said: f"decision:{said.decision}",
     f.Retraction: lambda said: f"decision:{said.decision}",

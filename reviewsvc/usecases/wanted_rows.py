@@ -31,11 +31,13 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
         _TIME.format("applied_at"),
     ),
     "signing_key": p.SigningKeyRow._fields,
+    "anchor": p.AnchorRow._fields,
+    "cosignature": p.CosignatureRow._fields,
 }
 BY_KIND: Final = {
     "predictions": ("prediction", "quarantine"),
     "ingest": ("prediction", "quarantine"),
-    "activity": ("activity", "decision", "document", "signing_key"),
+    "activity": ("activity", "decision", "document", "signing_key", "anchor", "cosignature"),
     "labels": ("label",),
 }
 
@@ -110,6 +112,10 @@ def rows(
             yield "document", (place.log_id, place.seq, *said, place.at)
         case f.SigningKey():
             yield "signing_key", p.signing_key_row(place, facts)
+        case f.Anchor():
+            yield "anchor", p.anchor_row(place, facts, names.logs[facts.log])
+            if (cosigned := p.cosignature_row(place, facts, names.logs[facts.log])) is not None:
+                yield "cosignature", cosigned
 
 
 def task(place: p.Place, facts: f.Prediction, names: Names, activity_log_id: int) -> Row | None:

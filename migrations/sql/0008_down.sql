@@ -1,0 +1,1 @@
+DROP TABLE anchoring, time_stamp, cosignature, anchor;
