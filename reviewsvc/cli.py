@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "worker": Target("reviewsvc.commands.worker:worker", "Run the periodic steps."),
     "consume": Target("reviewsvc.commands.consume:consume", "Capture from Kafka, or relay to it."),
     "signer": Target("reviewsvc.commands.signer:signer", "Sign checkpoints, behind a socket."),
+    "witness": Target("reviewsvc.commands.witness:witness", "Cosign checkpoints of logs, over HTTP."),
     "db": Target("reviewsvc.commands.db:db", "Make and upgrade the tables."),
     "topics": Target("reviewsvc.commands.topics:topics", "Create the Kafka topics."),
     "apply": Target("reviewsvc.commands.apply:apply", "Apply contracts, policies and queues from files."),

@@ -51,6 +51,16 @@ def _web_address(value: str) -> None:
         raise ValidationError("must be like https://review.example.org, without a path.")
 
 
+def _bucket(value: str) -> None:
+    if value and (urlsplit(value).scheme != "s3" or not urlsplit(value).netloc):
+        raise ValidationError("must be like s3://BUCKET/PREFIX.")
+
+
+def _http(value: str) -> None:
+    if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+        raise ValidationError("must be like https://tsa.example.org/tsr.")
+
+
 def _postgres(value: str) -> None:
     if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
         raise ValidationError("must be like postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
@@ -124,6 +134,20 @@ class Settings:
     signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
     erasure_journal: str = _setting("REVIEWSVC_ERASURE_JOURNAL", "")
     restore_second_person: bool = _setting("REVIEWSVC_RESTORE_SECOND_PERSON", False)  # noqa: FBT003 - a default
+    witness_key_file: str = _setting("REVIEWSVC_WITNESS_KEY_FILE", "")
+    witness_state_file: str = _setting("REVIEWSVC_WITNESS_STATE_FILE", "")
+    witness_logs_file: str = _setting("REVIEWSVC_WITNESS_LOGS_FILE", "")
+    anchor_seconds: int = _setting("REVIEWSVC_ANCHOR_SECONDS", 60, _whole(1, 86400))
+    witness_policy_file: str = _setting("REVIEWSVC_WITNESS_POLICY_FILE", "")
+    anchor_bucket: str = _setting("REVIEWSVC_ANCHOR_BUCKET", "", _bucket)
+    anchor_bucket_days: int = _setting("REVIEWSVC_ANCHOR_BUCKET_DAYS", 365, _whole(0, 36500))
+    anchor_tsa_url: str = _setting("REVIEWSVC_ANCHOR_TSA_URL", "", _http)
+    anchor_tsa_ca_file: str = _setting("REVIEWSVC_ANCHOR_TSA_CA_FILE", "")
+    anchor_folder: str = _setting("REVIEWSVC_ANCHOR_FOLDER", "")
+    anchor_mail_to: str = _setting("REVIEWSVC_ANCHOR_MAIL_TO", "")
+    anchor_mail_from: str = _setting("REVIEWSVC_ANCHOR_MAIL_FROM", "")
+    anchor_mail_minutes: int = _setting("REVIEWSVC_ANCHOR_MAIL_MINUTES", 60, _whole(1, 43200))
+    smtp_url: str = _setting("REVIEWSVC_SMTP_URL", "", secret=True)
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))
@@ -218,6 +242,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield from _sasl_faults(kafka)
     if bool(kafka.ssl_certfile) != bool(kafka.ssl_keyfile):
         yield "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE must be set together."
+    if settings.anchor_tsa_url and not settings.anchor_tsa_ca_file:
+        yield "REVIEWSVC_ANCHOR_TSA_URL needs REVIEWSVC_ANCHOR_TSA_CA_FILE, by which its answers are judged."
+    if settings.anchor_mail_to and not (settings.anchor_mail_from and settings.smtp_url):
+        yield "REVIEWSVC_ANCHOR_MAIL_TO needs REVIEWSVC_ANCHOR_MAIL_FROM and REVIEWSVC_SMTP_URL."
     if settings.heartbeat_seconds * 2 > settings.lease_minutes * 60:
         yield "REVIEWSVC_HEARTBEAT_SECONDS must be at most half of REVIEWSVC_LEASE_MINUTES."
 

@@ -30,11 +30,13 @@ def fine() -> Sequence[str]:
 class Health:
     """What a process says of itself: functions that return the reasons why it is not ready, or not alive.
 
-    They are called from the health server's thread, once a request, and must be quick.
+    They are called from the health server's thread, once a request, and must be quick. Remarks are for people
+    and make nothing unready.
     """
 
     ready: Reasons = fine
     alive: Reasons = fine
+    remarks: Reasons = fine
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,19 @@ def answer(health: Health, path: str) -> Answer:
         case "/healthz":
             return _judged("alive", health.alive())
         case "/readyz":
-            return _judged("ready", health.ready())
+            return _judged("ready", health.ready(), health.remarks())
         case "/metrics":
             return Answer(HTTPStatus.OK, *telemetry.exposition())
         case _:
             return Answer(HTTPStatus.NOT_FOUND, b'{"paths":["/healthz","/readyz","/metrics"]}', JSON)
 
 
-def _judged(name: str, reasons: Sequence[str]) -> Answer:
+def _judged(name: str, reasons: Sequence[str], remarks: Sequence[str] = ()) -> Answer:
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-    return Answer(status, json.dumps({name: not reasons, "reasons": list(reasons)}).encode(), JSON)
+    told: dict[str, object] = {name: not reasons, "reasons": list(reasons)}
+    if remarks:
+        told["remarks"] = list(remarks)
+    return Answer(status, json.dumps(told).encode(), JSON)
 
 
 @contextmanager

@@ -18,19 +18,21 @@ from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SigningError, SignsCheckpoints
 from reviewsvc.outside.signer_socket import SocketSigner
 from reviewsvc.usecases import guarding
+from reviewsvc.usecases.anchor_choice import Choice, chosen
+from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.guarding import RestoredError, UnconfirmedError
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.sealing import SealingError
-from reviewsvc.usecases.steps import Step, all_steps, run_alone, signing_steps
+from reviewsvc.usecases.steps import Step, all_steps, anchor_step, run_alone, signing_steps
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
 
 _TROUBLED_SECONDS: Final = 60.0
 _WAIT_SECONDS: Final = 0.2
-_CONNECTIONS: Final = 6
+_CONNECTIONS: Final = 12
 _FOUND = Counter("reviewsvc_worker_found", "What the periodic steps found to do.", ["step"])
 _FAILED = Counter("reviewsvc_worker_failures", "Periodic steps that failed and are tried again.", ["step"])
 _DONE_AT = Gauge("reviewsvc_worker_done_timestamp_seconds", "When a step last came to its end.", ["step"])
@@ -40,8 +42,15 @@ _log = telemetry.logger("worker")
 class Worker:
     """Runs steps when they are due; one that fails is tried again and keeps no other from its turn."""
 
-    def __init__(self, sessions: Sessions, steps: Sequence[Step], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        steps: Sequence[Step],
+        clock: Callable[[], datetime],
+        remarks: health.Reasons = health.fine,
+    ) -> None:
         self._sessions = sessions
+        self.remarks = remarks
         self._steps = steps
         self._clock = clock
         self._due = dict.fromkeys((step.name for step in steps), clock())
@@ -107,13 +116,14 @@ def main(settings: "Settings") -> None:
     starting: list[str] = ["starting"]
     workers: list[Worker] = []
     told = health.Health(
-        ready=lambda: [reason for each in workers for reason in each.reasons()] if workers else starting
+        ready=lambda: [reason for each in workers for reason in each.reasons()] if workers else starting,
+        remarks=lambda: [remark for each in workers for remark in each.remarks()],
     )
     with health.served(told, host=settings.bind, port=settings.health_port):
         sessions = Sessions(settings.database_url, "worker", size=_CONNECTIONS)
         workers += _started(settings, sessions, stop)
         if workers:
-            _log.info("working", seals=len(workers) > 1)
+            _log.info("working", seals=bool(settings.signer_socket or settings.signing_key_file))
         # What takes long among the other steps must not delay the seals: they have a thread of their own.
         threads = [threading.Thread(target=_run, args=(each, stop)) for each in workers]
         for thread in threads:
@@ -136,6 +146,7 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
     undo, lease = timedelta(minutes=settings.undo_minutes), timedelta(minutes=settings.lease_minutes)
     desk = Desk(sessions, keyring, lease=lease, undo=undo)
     signer = _signer(settings)
+    anchorer = Anchorer(sessions, keyring, *chosen(_choice(settings)))
     while not stop.is_set():
         try:
             if signer:
@@ -149,9 +160,29 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
             _log.warning("waiting to start", reason=str(error))
             stop.wait(1.0)
         else:
-            groups = [all_steps(desk), signing_steps(sessions, signer) if signer else ()]
-            return [Worker(sessions, steps, _now) for steps in groups if steps]
+            signs = signing_steps(sessions, signer) if signer else ()
+            anchoring = Worker(sessions, (anchor_step(anchorer),), _now, anchorer.remarks)
+            return [
+                anchoring,
+                *(Worker(sessions, steps, _now) for steps in (all_steps(desk), signs) if steps),
+            ]
     return []
+
+
+def _choice(settings: "Settings") -> Choice:
+    return Choice(
+        every_s=settings.anchor_seconds,
+        policy_file=settings.witness_policy_file,
+        bucket=settings.anchor_bucket,
+        bucket_days=settings.anchor_bucket_days,
+        tsa_url=settings.anchor_tsa_url,
+        tsa_ca_file=settings.anchor_tsa_ca_file,
+        folder=settings.anchor_folder,
+        mail_to=settings.anchor_mail_to,
+        mail_from=settings.anchor_mail_from,
+        mail_minutes=settings.anchor_mail_minutes,
+        smtp_url=settings.smtp_url,
+    )
 
 
 def _signer(settings: "Settings") -> SignsCheckpoints | None:

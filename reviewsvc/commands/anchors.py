@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewsvc.commands.house import as_json
-
 if TYPE_CHECKING:
     from reviewsvc.domain.anchoring import State
     from reviewsvc.usecases.anchors import Anchored
@@ -17,7 +15,7 @@ _NONE = (
 
 
 @click.command()
-@as_json
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def anchors(*, as_json: bool) -> None:
     """Show each anchor: how far it is, its last answer, and since when it lacks what is signed."""
     import msgspec

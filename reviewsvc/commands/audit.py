@@ -13,6 +13,7 @@ from reviewsvc.commands.bundles import bundle, receipt
 
 if TYPE_CHECKING:
     from reviewsvc.domain.verdict import Report
+    from reviewsvc.usecases.publishing import Place
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,26 +50,39 @@ def verify(only: str | None, *, chain_only: bool, as_json: bool) -> None:
 
 
 @audit.command()
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("place", metavar="DIR|s3://BUCKET/PREFIX")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def publish(folder: Path, *, as_json: bool) -> None:
+def publish(place: str, *, as_json: bool) -> None:
     """Write what is signed of every log below DIR as static files (C2SP tlog-tiles); only what is new.
 
     DIR/logs/NAME/ is a log for clients of anybody's, DIR/verifier-keys.txt has the key of each, one a line.
+    A bucket is one that boto3 finds (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_S3 …), and has the same files.
     """
     from reviewsvc import config
     from reviewsvc.db.hot.connection import connect
-    from reviewsvc.outside.folder import Folder
     from reviewsvc.usecases import publishing
 
     with connect(config.load("DATABASE_URL").database_url, "read") as conn:
-        done = publishing.publish(conn, Folder(folder))
+        done = publishing.publish(conn, _opened(place))
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.encode(done._asdict()).decode())
         return
-    click.echo(f"{done.logs} logs are published in {folder}; {done.entries} entries were new.")
+    click.echo(f"{done.logs} logs are published in {place}; {done.entries} entries were new.")
+
+
+def _opened(place: str) -> "Place":
+    """Open a folder, or a bucket if boto3 is there."""
+    if not place.startswith("s3://"):
+        from reviewsvc.outside.folder import Folder
+
+        return Folder(Path(place))
+    try:
+        from reviewsvc.outside.bucket import Bucket
+    except ImportError as fault:
+        raise click.ClickException(f"{place} needs boto3: pip install 'reviewsvc[s3]'") from fault
+    return Bucket(place)
 
 
 @audit.command()

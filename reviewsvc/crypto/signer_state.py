@@ -12,14 +12,15 @@ from reviewsvc.crypto import owned_files
 from reviewsvc.domain.signing import SigningError, Tip
 
 _HEADER: Final = "reviewsvc signer state 1"
+_REMEDY: Final = "only for a signer that never signed, `reviewsvc keys make --new-state`"
 _LINE: Final = re.compile(r"(0|[1-9][0-9]{0,18}) ([0-9a-f]{64}) ([!-~]+)")
 
 
 class SignerState:
     """Reads and writes the file; whoever holds its lock is the only one who does, of all processes."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, remedy: str = _REMEDY) -> None:
+        self._path, self._remedy = path, remedy
         self._seen: tuple[int, int] = (0, 0)
         self._tips: dict[str, Tip] = {}
 
@@ -54,7 +55,7 @@ class SignerState:
         except FileNotFoundError as fault:
             raise SigningError(
                 f"the signer's state {self._path} is missing, so that what was signed is not known: put it "
-                "back; only for a signer that never signed, `reviewsvc keys make --new-state`"
+                f"back; {self._remedy}"
             ) from fault
         except (OSError, ValueError) as fault:
             raise SigningError(f"the signer's state {self._path} cannot be read: {fault}") from fault

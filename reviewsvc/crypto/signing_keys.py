@@ -15,9 +15,9 @@ class SigningKeyError(RuntimeError):
     """A file of signing keys cannot be read, or holds what it should not; the text says what to do."""
 
 
-def make(path: Path, origin: str) -> bool:
-    """Write a new Ed25519 key to a file that does not exist, for its owner only; False if it does."""
-    is_new = owned_files.create(path, _lines([_new(origin, ED25519)]))
+def make(path: Path, origin: str, kind: int = ED25519) -> bool:
+    """Write a new key to a file that does not exist, for its owner only; False if it does."""
+    is_new = owned_files.create(path, _lines([_new(origin, kind)]))
     found = load(path)
     if found[0].name != origin:
         raise SigningKeyError(f"the keys in {path} are those of {found[0].name}, not of {origin}")

@@ -31,10 +31,13 @@ Prove = Callable[[int], Sequence[bytes]]
 
 
 class AnchorError(RuntimeError):
-    """An anchor did not keep a checkpoint; `outcome` is the code of why, the text says it in words."""
+    """An anchor did not keep a checkpoint; `outcome` is the code of why, the text says it in words.
 
-    def __init__(self, outcome: str, why: str) -> None:
-        self.outcome = outcome
+    `known` is the size that a witness says it has, if it says one.
+    """
+
+    def __init__(self, outcome: str, why: str, known: int | None = None) -> None:
+        self.outcome, self.known = outcome, known
         super().__init__(why)
 
 

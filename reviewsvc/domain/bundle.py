@@ -15,6 +15,7 @@ MANIFEST: Final = "manifest.json"
 EXPORT: Final = "export.tlog-proof"
 KEYS: Final = "keys.json"
 VERIFIER: Final = "verify.py"
+STAMPS: Final = "time-stamps"
 COVER: Final = "cover.html"
 VIEW: Final = "views/entries.csv"
 # Entries are brought in by so many at a time, whole bundles of 256: what stops resumes there.

@@ -300,6 +300,9 @@ class Anchor(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     evidence: str | None = None
 
 
+# What anchoring and verifying write makes no new seal due by itself, or an idle house would never rest.
+UNEVENTFUL = ("anchor", "verification")
+
 KINDS: dict[str, type[Facts]] = {
     "opened": Opened,
     "continuation": Continuation,

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from reviewsvc.crypto.keyed import keyed_hash
-from reviewsvc.db.hot import exports, keys, picks, scan
+from reviewsvc.db.hot import anchored, exports, keys, picks, scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.exports import PinnedLog
 from reviewsvc.db.hot.seals import SealedLog
@@ -18,6 +18,7 @@ from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain.bundle import KeySpan, Question, QuestionError, Scope
 from reviewsvc.domain.entries import Actor, Entry
 from reviewsvc.domain.projections import signed64
+from reviewsvc.usecases.anchored_root import roots
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.signing_keys import history
 
@@ -47,6 +48,14 @@ class Piece(Struct, frozen=True):
         return SealedLog(self.log_id, scope.name, self.kind, scope.size, bytes.fromhex(scope.root), self.note)
 
 
+class Stamped(Struct, frozen=True):
+    """A checkpoint of the root log, up to the one that the bundle stands on, and its time stamp."""
+
+    size: int
+    note: str
+    answer: bytes
+
+
 class Plan(Struct, frozen=True):
     """A question, pinned to the checkpoints that stood when it was first asked; the root comes first."""
 
@@ -57,6 +66,7 @@ class Plan(Struct, frozen=True):
     made_at: int
     pieces: list[Piece]
     keys: list[KeySpan]
+    stamp: Stamped | None = None
 
     @property
     def root(self) -> Piece:
@@ -79,20 +89,24 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
     """
     with sessions.begin() as session:
         conn = Sessions.psycopg(session)
-        root = exports.newest_root(conn)
-        if root is None:
+        newest = exports.newest_root(conn)
+        if newest is None:
             raise QuestionError("no log is signed yet: `reviewsvc keys make`, and a worker that seals")
         spans = [KeySpan(key.verifier.text(), key.valid_from, key.valid_until) for key in history(session)]
         origin = scan.origin(conn) or ""
-        pinned = exports.pinned(conn, root)
+        standing = [(root, exports.pinned(conn, root)) for root in roots(conn, newest)]
+        stamp = anchored.stamp(conn, newest.log_id, standing[0][0].size)
         terms = _terms(session, keyring, asked.question)
-    pieces = [_piece(sessions, log, asked.question, terms, folder) for log in _meant(pinned, asked.question)]
-    pieces = [piece for piece in pieces if piece.scope.entries]
-    if not pieces:
-        raise QuestionError("no sealed entry is about what is asked")
-    sealing = sorted(log.root_seq for log in pinned if log.log_id in {piece.log_id for piece in pieces})
-    first = _root_piece(root, sealing, folder)
-    return Plan(origin, asked.question, asked.purpose, asked.exporter, at_us, [first, *pieces], spans)
+    for root, pinned in standing:
+        logs = _meant(pinned, asked.question)
+        pieces = [_piece(sessions, log, asked.question, terms, folder) for log in logs]
+        pieces = [piece for piece in pieces if piece.scope.entries]
+        if pieces:
+            sealing = sorted(log.root_seq for log in pinned if log.log_id in {one.log_id for one in pieces})
+            pieces.insert(0, _root_piece(root, sealing, folder))
+            said = origin, asked.question, asked.purpose, asked.exporter
+            return Plan(*said, at_us, pieces, spans, _stamp(stamp))
+    raise QuestionError("no sealed entry is about what is asked")
 
 
 def picked(folder: Path, log_id: int) -> Iterator[int]:
@@ -136,6 +150,12 @@ def _piece(
 def _of(log: PinnedLog, scope: Any, first: int, behind: int, entries: int) -> Piece:  # noqa: ANN401 - one of two words
     told = Scope(log.name, log.size, log.root.hex(), scope, first, behind, entries)
     return Piece(log.log_id, log.kind, log.model, log.note, told)
+
+
+def _stamp(found: anchored.Stamp | None) -> Stamped | None:
+    if found is None or found.note is None or found.answer is None:
+        return None
+    return Stamped(found.size, found.note, bytes(found.answer))
 
 
 def _root_piece(root: SealedLog, sealing: list[int], folder: Path) -> Piece:

@@ -30,7 +30,7 @@ from reviewsvc.domain.tree import inclusion_proof
 from reviewsvc.usecases import bundle_zip, tiles
 from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.bundle_parts import BundleError, Part, Stage
-from reviewsvc.usecases.bundle_plan import Asked, Plan, make_plan
+from reviewsvc.usecases.bundle_plan import Asked, Plan, Stamped, make_plan
 from reviewsvc.usecases.keyring import Keyring
 
 __all__ = ["Asked", "BundleError", "Maker", "Progress"]
@@ -132,6 +132,7 @@ class Maker:
         """Write what is not of a log, the manifest last, and return that."""
         files = self._stage.files
         (files / b.KEYS).write_bytes(b.write_keys(plan.keys))
+        _write_stamp(plan.stamp, files)
         (files / b.VERIFIER).write_bytes(resources.files("reviewsvc").joinpath("verify.py").read_bytes())
         view = files / b.VIEW
         view.parent.mkdir(exist_ok=True)
@@ -159,6 +160,14 @@ class Maker:
         with self._sessions.begin() as session:
             (place,) = record(session, self._keyring, [said], actor=plan.exporter, at=at)
         (self._folder / "logged.json").write_bytes(msgspec.json.encode(Logged(place.log_id, place.seq)))
+
+
+def _write_stamp(stamp: Stamped | None, files: Path) -> None:
+    """Write the root's time stamp beside the bytes that were stamped, as `openssl ts` takes them."""
+    if stamp is not None:
+        (files / b.STAMPS).mkdir(exist_ok=True)
+        (files / b.STAMPS / f"root-{stamp.size}.checkpoint").write_text(stamp.note)
+        (files / b.STAMPS / f"root-{stamp.size}.tsr").write_bytes(stamp.answer)
 
 
 def _sum(parts: Iterable[Part]) -> Made:

@@ -15,6 +15,7 @@ from reviewsvc.domain.proof import Proved, proved_text, tlog_proof
 from reviewsvc.domain.tiles import Tile, nodes_from
 from reviewsvc.domain.tree import inclusion_proof
 from reviewsvc.usecases import tiles
+from reviewsvc.usecases.anchored_root import roots
 from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.keyring import Keyring
 
@@ -55,13 +56,15 @@ class Prover:
         self._tiles: OrderedDict[tuple[int, Tile], bytes] = OrderedDict()
 
     def receipt(self, conn: Connected, log: str, seq: int) -> Receipt:
-        """Prove an entry under the newest root that seals it. Raises NotSealedError."""
-        root = exports.root_that_seals(conn, log)
-        pinned = None if root is None else exports.pinned_log(conn, log, root)
-        if root is None or pinned is None or seq >= pinned.size:
-            raise NotSealedError(f"entry {seq} of {log} is not sealed yet")
-        sealed = SealedLog(pinned.log_id, pinned.name, pinned.kind, pinned.size, pinned.root, pinned.note)
-        return Receipt(log, seq, self._proved(conn, sealed, seq), self._proved(conn, root, pinned.root_seq))
+        """Prove an entry under the newest root that seals it, a cosigned one if there is. NotSealedError."""
+        newest = exports.root_that_seals(conn, log)
+        for root in roots(conn, newest) if newest else ():
+            found = exports.pinned_log(conn, log, root)
+            if found is not None and seq < found.size:
+                sealed = SealedLog(found.log_id, found.name, found.kind, found.size, found.root, found.note)
+                mine, sealing = self._proved(conn, sealed, seq), self._proved(conn, root, found.root_seq)
+                return Receipt(log, seq, mine, sealing)
+        raise NotSealedError(f"entry {seq} of {log} is not sealed yet")
 
     def hashes(self, conn: Connected, log: SealedLog, seq: int) -> list[bytes]:
         """The hashes that lead from an entry to its log's signed root."""

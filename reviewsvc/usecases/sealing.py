@@ -14,6 +14,7 @@ from reviewsvc.db.hot.seals import Growth, StoredTile
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.entries import Ref
+from reviewsvc.domain.facts import UNEVENTFUL
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.projections import CheckpointRow, checkpoint_row
 from reviewsvc.domain.signing import STALE, SignsCheckpoints, Tip
@@ -24,6 +25,7 @@ from reviewsvc.usecases.key_history import SigningKey
 AT_ONCE: Final = 65_536
 # A key whose end is nearer than this signs no more, so that nothing is entered behind its end.
 _MARGIN_US: Final = 60_000_000
+_IDLE_US: Final = 3_600_000_000
 _SEALED = Counter("reviewsvc_sealed_entries", "Entries that were sealed, those of the root log too.")
 _log = telemetry.logger("sealing")
 
@@ -51,14 +53,16 @@ class Sealer:
     def step(self, at: datetime) -> int:
         """Seal every log that has grown, and then the root log; return how many entries are left.
 
-        Does nothing while no signing key is known, and nothing if nothing has grown. Raises SealingError
-        when all others were sealed.
+        Does nothing while no signing key is known, and nothing if nothing has grown but by what anchoring and
+        verifying write: that is sealed with the next other entry, or after an hour. Raises SealingError when
+        all others were sealed.
         """
         self._troubles = {}
         with self._sessions.begin() as session:
             known = signing_keys.history(session)
             grown = stored.grown(Sessions.psycopg(session)) if known else []
-        if not grown:
+            is_due = bool(grown) and _is_due(Sessions.psycopg(session), grown, microseconds(at))
+        if not is_due:
             return 0
         keys = _good(known, microseconds(at))
         left = self._seal([each for each in grown if each.kind != "root"], keys, at)
@@ -148,6 +152,13 @@ def _good(known: Sequence[SigningKey], now: int) -> list[SigningKey]:
     if all(key.is_second for key in good):
         raise SealingError("no signing key is good any more: `reviewsvc keys rotate` makes one")
     return good
+
+
+def _is_due(conn: Connected, grown: Sequence[Growth], now: int) -> bool:
+    """Say whether something is to be sealed that was not written because of a seal; else once an hour."""
+    if any(log.kind != "activity" or stored.has_events(conn, log, UNEVENTFUL) for log in grown):
+        return True
+    return now - stored.root_sealed_at(conn) >= _IDLE_US
 
 
 def _root_id(session: Session) -> int:

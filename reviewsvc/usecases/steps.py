@@ -8,6 +8,7 @@ from reviewsvc.db import installations, locks
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SignsCheckpoints
 from reviewsvc.usecases import auth, due, guarding
+from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.sealing import Sealer
 
@@ -43,6 +44,11 @@ def signing_steps(sessions: Sessions, signer: SignsCheckpoints) -> tuple[Step, .
     """List the steps of whoever has the signer: to seal, and to look whether the database was set back."""
     guard = Step("guard", 17, timedelta(minutes=1), lambda at: guarding.guard_step(sessions, signer, at))
     return (seal_step(Sealer(sessions, signer)), guard)
+
+
+def anchor_step(anchorer: Anchorer) -> Step:
+    """The step that looks each second which anchors are due; each has a period of its own."""
+    return Step("anchor", 7, timedelta(seconds=1), anchorer.step)
 
 
 def months_step(sessions: Sessions, *, at: datetime) -> int:

@@ -57,6 +57,7 @@ def test_every_command_module_is_listed() -> None:
         "extras",
         "bundles",
         "defaulting",
+        "anchors",
     }  # what commands share
     assert listed == {f"reviewsvc.commands.{name}" for name in found}
 

@@ -73,6 +73,24 @@ def grown(conn: Connected) -> list[Growth]:
     return [Growth(*row) for row in conn.execute(_GROWN)]
 
 
+def has_events(conn: Connected, log: Growth, besides: Sequence[str]) -> bool:
+    """Say whether an activity log has entries that are not signed yet, other than of these kinds."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM activity WHERE log_id = %s AND seq >= %s AND kind <> ALL(%s))",
+        (log.log_id, log.sealed, list(besides)),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def root_sealed_at(conn: Connected) -> int:
+    """When a root log was last signed, in microseconds; 0 if never."""
+    row = conn.execute(
+        "SELECT c.at FROM log l CROSS JOIN LATERAL (SELECT at FROM checkpoint WHERE log_id = l.log_id "
+        "ORDER BY size DESC LIMIT 1) c WHERE l.kind = 'root' ORDER BY c.at DESC LIMIT 1"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def sealed_logs(conn: Connected) -> list[SealedLog]:
     """Every log that was ever signed, by name."""
     return [SealedLog(*row) for row in conn.execute(f"{_SEALED} ORDER BY l.name")]

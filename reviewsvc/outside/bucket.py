@@ -1,0 +1,127 @@
+"""An S3-compatible bucket: as an anchor with object lock, and as a place where logs are published."""
+
+import datetime as dt
+import mimetypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reviewsvc.domain.anchoring import BROKEN, BUCKET, FORK, REFUSED, UNREACHABLE, AnchorError, Head, Kept
+
+_TIMES: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+_TEXT: Final = "text/plain; charset=utf-8"
+_BYTES: Final = "application/octet-stream"
+_MISSING: Final = {"404", "NoSuchKey"}
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+
+class BucketError(RuntimeError):
+    """A bucket cannot be read or written; the text says which, and why."""
+
+
+class Bucket:
+    """The objects below `s3://BUCKET/PREFIX`; credentials and endpoint are what boto3 finds (AWS_…)."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise BucketError(f"{url} is no bucket: s3://BUCKET/PREFIX is expected")
+        self.url, self._bucket = url, parts.netloc
+        self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        try:
+            self._client: Any = boto3.client("s3", config=_TIMES)
+        except (BotoCoreError, ValueError) as fault:
+            raise BucketError(f"{url} cannot be used: {fault}") from fault
+
+    def read(self, name: str) -> bytes | None:
+        """Return an object's bytes; None if there is none. Raises BucketError."""
+        with self._telling(name, or_missing=True):
+            data: bytes = self._client.get_object(**self._named(name))["Body"].read()
+            return data
+        return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write an object of a published log, with its type and life in caches. Raises BucketError."""
+        told = _BYTES if "tile/" in name else _type(name)
+        cached = _IMMUTABLE if "tile/" in name else "no-cache"
+        with self._telling(name):
+            self._client.put_object(**self._named(name), Body=data, ContentType=told, CacheControl=cached)
+
+    def sync(self) -> None:
+        """Do nothing: an object that was written is durable."""
+
+    def lock(self, name: str, data: bytes, until: dt.datetime | None) -> None:
+        """Write an object that nobody can delete until then, or as long as the bucket's own rule says."""
+        held = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until} if until else {}
+        with self._telling(name):
+            asked = {**self._named(name), "Body": data, "ContentType": _TEXT, "ChecksumAlgorithm": "SHA256"}
+            self._client.put_object(**asked, **held)
+
+    def locked_until(self, name: str) -> dt.datetime | None:
+        """Return until when an object cannot be deleted; None if it can be."""
+        with self._telling(name):
+            found: dt.datetime | None = self._client.head_object(**self._named(name)).get(
+                "ObjectLockRetainUntilDate"
+            )
+            return found
+        return None
+
+    def _named(self, name: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": f"{self._prefix}{name}"}
+
+    @contextmanager
+    def _telling(self, name: str, *, or_missing: bool = False) -> Iterator[None]:
+        """Turn what goes wrong into a sentence; what is missing may be none of that."""
+        try:
+            yield
+        except ClientError as fault:
+            code = str(fault.response.get("Error", {}).get("Code", ""))
+            if not (or_missing and code in _MISSING):
+                raise BucketError(f"{self.url}, {name}: {code} {_said(fault)}") from fault
+        except BotoCoreError as fault:
+            raise BucketError(f"{self.url}, {name}: {fault}") from fault
+
+
+class AnchorBucket:
+    """Writes each checkpoint into a bucket with object lock, where nobody can delete it for some days."""
+
+    kind = BUCKET
+    vkey = None
+
+    def __init__(self, url: str, days: int, *, every_s: int = 60) -> None:
+        self._bucket, self._days = Bucket(url), days
+        self.name, self.place, self.every_s = BUCKET, url, every_s
+
+    def keep(self, head: Head, old: int) -> Kept:  # noqa: ARG002 - a bucket needs no proof
+        """Write a checkpoint and see that it is locked. Raises AnchorError."""
+        name = f"{head.log}/{head.size:015d}.checkpoint"
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(days=self._days) if self._days else None
+        try:
+            kept = self._bucket.read(name)
+            if kept is None:
+                self._bucket.lock(name, head.note.encode(), until)
+            elif not kept.startswith(head.body.encode()):
+                raise AnchorError(FORK, f"{name} there is another checkpoint: find out which of them is ours")
+            locked = self._bucket.locked_until(name)
+        except BucketError as fault:
+            outcome = REFUSED if isinstance(fault.__cause__, ClientError) else UNREACHABLE
+            raise AnchorError(outcome, str(fault)) from fault
+        if locked is None:
+            why = "it is written, but not locked: make the bucket with object lock, and set its days"
+            raise AnchorError(BROKEN, why)
+        return Kept()
+
+
+def _type(name: str) -> str:
+    if name.endswith(("checkpoint", ".txt")):
+        return _TEXT
+    return mimetypes.guess_type(name)[0] or _BYTES
+
+
+def _said(fault: ClientError) -> str:
+    return str(fault.response.get("Error", {}).get("Message", ""))[:200]
