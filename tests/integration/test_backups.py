@@ -76,10 +76,9 @@ def test_a_restored_backup_is_written_to_only_after_it_was_adopted(
             "REVIEWSVC_SIGNING_KEY_FILE": str(signed.key_file),
             "REVIEWSVC_SIGNER_STATE_FILE": str(tmp_path / "signer.state"),
         }
-        for writer in (("users", "list"), ("worker",), ("consume", "relay")):
-            code, _, said = command({**settings, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, *writer)
+        for writer in ("users", "list"), ("worker",):
+            code, _, said = command(settings, *writer)
             assert (code, "restore adopt" in said, "Traceback" in said) == (1, True, False), said
-        assert command(settings, "audit", "verify")[0] == 0
         code, out, said = command(
             settings, "restore", "adopt", "--yes", "--json", "--as", "officer", "--reason", "fire"
         )
@@ -88,7 +87,6 @@ def test_a_restored_backup_is_written_to_only_after_it_was_adopted(
         assert lost["predictions/reviewsvc.predictions.v1/0/0"] == (3, 3)
         code, out, _ = command(settings, "audit", "verify", "--json")
         assert (code, json.loads(out)["verdict"]) == (2, "INCOMPLETE")
-        assert command(settings, "users", "list")[0] == 0
         sessions = Sessions(url, "web", size=1)
         desk = Desk(sessions, signed.bank.house.keyring)
         page = labels.page(desk, "loans", "0.3", 10, actor=Actor("cli", "data"), at=AT)
