@@ -89,7 +89,7 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
     """
     with sessions.begin() as session:
         conn = Sessions.psycopg(session)
-        newest = exports.newest_root(conn)
+        newest = _root(conn, asked.question)
         if newest is None:
             raise QuestionError("no log is signed yet: `reviewsvc keys make`, and a worker that seals")
         spans = [KeySpan(key.verifier.text(), key.valid_from, key.valid_until) for key in history(session)]
@@ -107,6 +107,14 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
             said = origin, asked.question, asked.purpose, asked.exporter
             return Plan(*said, at_us, pieces, spans, _stamp(stamp))
     raise QuestionError("no sealed entry is about what is asked")
+
+
+def _root(conn: Connected, question: Question) -> SealedLog | None:
+    """The newest root log; before a restore another one sealed, which is taken for logs that are named."""
+    found = {root.name: root for log in question.logs if (root := exports.root_that_seals(conn, log))}
+    if len(found) > 1:
+        raise QuestionError(f"these logs are sealed by {' and '.join(sorted(found))}: ask for each apart")
+    return next(iter(found.values())) if found else exports.newest_root(conn)
 
 
 def picked(folder: Path, log_id: int) -> Iterator[int]:

@@ -18,6 +18,7 @@ from reviewsvc.db.hot.connection import connect
 from reviewsvc.db.hot.guards import RestoredError, UnconfirmedError
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import facts as f
+from reviewsvc.domain.bundle import Question
 from reviewsvc.domain.entries import Actor, leaf_hash, parse
 from reviewsvc.domain.tree import root_of
 from reviewsvc.domain.verdict import Report, Verdict
@@ -28,6 +29,7 @@ from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.publishing import publish
 from reviewsvc.usecases.sealing import Sealer
+from tests.fixtures.bundled import bundle
 from tests.fixtures.cases import CONTRACT, Bank, event
 from tests.fixtures.installed import AT, ORIGIN
 from tests.fixtures.sealed import SealedBank
@@ -290,3 +292,14 @@ def test_what_was_published_before_is_left_as_it_is(found: SetBack, tmp_path: Pa
         publish(conn, Folder(tmp_path))
     assert (tmp_path / "logs" / CAPTURED / "checkpoint").read_bytes() == before
     assert (tmp_path / "logs" / "root" / "1" / "checkpoint").exists()
+
+
+def test_what_lies_before_the_restore_is_bundled_under_the_root_of_then(
+    adopted: SetBack, tmp_path: Path
+) -> None:
+    sealer = Sealer(adopted.sessions, adopted.held.signer)
+    sealer.step(AT + 2 * SECOND)
+    held = adopted.held._replace(bank=adopted.bank, sessions=adopted.sessions, sealer=sealer)
+    made = bundle(held, Question("range", logs=[CAPTURED]), tmp_path)
+    assert made.verify()["verdict"] == "VERIFIED"
+    assert {scope["name"] for scope in made.manifest()["logs"]} == {"root/0", CAPTURED}
