@@ -133,11 +133,12 @@ def open_sockets() -> list[ssl.SSLSocket]:
 def test_a_wrong_password_and_an_unknown_authority_are_refused(
     secured: Kafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 8000)
     right, before = scram(secured, authority), open_sockets()
     with pytest.raises(UnreachableError, match=r"invalid credentials.*KAFKA_SASL_"):
         broker.admin(replace(right, sasl_password="wrong"), client_id="test")
     threads = active_count()
-    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 4000)
+    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 2000)
     with pytest.raises(UnreachableError, match="certificate verify failed"):
         broker.admin(replace(right, ssl_cafile=""), client_id="test")
     assert active_count() == threads
@@ -175,7 +176,7 @@ def test_a_client_certificate(secured: Kafka, authority: Authority) -> None:
 def test_no_client_certificate_is_refused(
     secured: Kafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 8000)
+    monkeypatch.setattr(connection, "BOOTSTRAP_MS", 3000)
     before = open_sockets()
     with pytest.raises(UnreachableError):
         broker.admin(mutual(secured, authority), client_id="test")
