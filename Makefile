@@ -10,7 +10,7 @@ NO_NETWORK := without a network, reach one or name a mirror in PIP_INDEX_URL, th
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help docs venv demo up test check bench bench-capture test-long wheel lock
+.PHONY: help docs venv demo up test check bench bench-capture bench-audit test-long wheel lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ bench: $(VENV)/dev.stamp ## measure, print a table and write build/bench.json
 
 bench-capture: $(VENV)/dev.stamp ## measure capture under its full load
 	@exec $(BIN)/python -m tests.benchmarks --only capture --full $(ARGS)
+
+bench-audit: $(VENV)/dev.stamp ## measure seals, verification, proofs, bundles and the log's growth
+	@exec $(BIN)/python -m tests.benchmarks --only audit $(ARGS)
 
 wheel: $(VENV)/dev.stamp ## build dist/*.whl with its CycloneDX SBOM, and verify.py beside it
 	@rm -rf dist

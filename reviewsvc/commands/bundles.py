@@ -71,8 +71,15 @@ def bundle(output: Path, purpose: str, user: str | None, wait: int, *, as_json: 
 @click.option("--source", help="Whose, if several sources sent this id.")
 @click.option("--proof", "proof_only", is_flag=True, help="The entry's C2SP tlog-proof alone.")
 @click.option("-o", "--output", type=_FILE, help="A file; else stdout.")
+@click.option("--html", "page", type=_FILE, help="Write it as a page for a person too, to this file.")
 def receipt(
-    model: str, prediction_id: str, source: str | None, output: Path | None, *, proof_only: bool
+    model: str,
+    prediction_id: str,
+    source: str | None,
+    output: Path | None,
+    page: Path | None,
+    *,
+    proof_only: bool,
 ) -> None:
     """Prove that a prediction is in its log, and that log in the signed root.
 
@@ -85,6 +92,8 @@ def receipt(
     with opened() as house:
         made = of_prediction(house.sessions, house.keyring, Prover(), Sent(model, prediction_id, source))
     told = made.tlog_proof.encode() if proof_only else made.text()
+    if page is not None:
+        page.write_bytes(made.page())
     if output is None:
         sys.stdout.buffer.write(told)
     else:

@@ -16,8 +16,11 @@ EXPORT: Final = "export.tlog-proof"
 KEYS: Final = "keys.json"
 VERIFIER: Final = "verify.py"
 STAMPS: Final = "time-stamps"
-COVER: Final = "cover.html"
-VIEW: Final = "views/entries.csv"
+COVER: Final = "cover.pdf"
+CSV: Final = "views/entries.csv"
+PARQUET: Final = "views/entries.parquet"
+OCSF: Final = "views/activity.ocsf.jsonl"
+VIEWS: Final = (COVER, CSV, PARQUET, OCSF)
 # Entries are brought in by so many at a time, whole bundles of 256: what stops resumes there.
 PART: Final = 16 * WIDTH
 _HEIGHT: Final = 8

@@ -1,16 +1,11 @@
-"""A bundle's cover: what was asked, what is here, and how to verify it, as a page for a person."""
+"""What a bundle's cover says: what was asked, what is here, what it is worth, and how to verify it."""
 
-from collections.abc import Iterable, Iterator
-from html import escape
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from reviewsvc.domain.bundle import Manifest, Question, Scope
+from reviewsvc.domain.bundle import KEYS, Manifest, Question, Scope
 from reviewsvc.domain.moments import moment
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .75rem .25rem 0;"
-    "border-bottom:1px solid #ccc;vertical-align:top}code,pre{font-size:.9em}pre{white-space:pre-wrap}"
-)
 _WORDS = {
     "range": "everything in a time",
     "model": "a model",
@@ -19,28 +14,54 @@ _WORDS = {
     "queue": "a queue",
     "case": "one case, with all that ever happened to it",
 }
+_VERDICT = (
+    "While this was made, each entry was held against the hash in its log's tree, and each tree against the "
+    "root that was signed: all agreed. That is the maker's word, and this page is part of what it is about. "
+    "The verdict that counts is the one that you get yourself."
+)
+_VERIFY = (
+    "Take verify.py from the release, not from this bundle, and verifier keys from elsewhere than here. "
+    "Its first line is the verdict: VERIFIED, TAMPERED, INCOMPLETE, or SELF-CONSISTENT if you gave no keys."
+)
+_COMMAND = "python3 -I verify.py --keys verifier-keys.txt BUNDLE"
+_NOT_PROVED = (
+    "that producers sent everything, or the truth; that people judged rightly",
+    "anything behind the checkpoints that are here",
+    "without witnesses whom you chose (--policy): that others were shown the same logs",
+    "why a payload is withheld, and that the views agree with the entries",
+)
+_PICKED = "that nothing was left out of the logs that are picked from"
 
 
-def cover(manifest: Manifest) -> bytes:
-    """Write the page; it holds nothing that has to be fetched, and no script."""
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><meta charset="utf-8"><title>Audit bundle</title>',
-        f"<style>{_STYLE}</style>",
-        f"<h1>Audit bundle of {escape(manifest.origin)}</h1>",
-        _table(_facts(manifest)),
-        "<h2>Logs</h2>",
-        _table(_logs(manifest), head=("Log", "Here", "Of", "Root hash")),
-        "<h2>Payloads</h2>",
-        _table(_payloads(manifest)),
-        "<h2>What this is worth</h2>",
-        _worth(manifest),
+class Section(NamedTuple):
+    """A part of the page: a heading, a table with or without a head, texts, a command."""
+
+    title: str
+    rows: tuple[tuple[str, ...], ...] = ()
+    head: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    command: str = ""
+
+
+def sections(manifest: Manifest) -> list[Section]:
+    """Return the page's parts, in order."""
+    picks = any(scope.scope == "picked" for scope in manifest.logs if scope.name != manifest.root)
+    views = ", ".join(each for each in manifest.not_authoritative if each.startswith("views/"))
+    only = f"Only the bytes of the entries are authoritative. This page and {views} are for reading."
+    return [
+        Section("Question", (*_facts(manifest),)),
+        Section("Logs", (*_logs(manifest),), head=("Log", "Here", "Of", "Root hash (SHA-256)")),
+        Section("Payloads", (*_payloads(manifest),)),
+        Section("Verdict of its maker", texts=(_VERDICT,)),
+        Section("Verify it yourself", texts=(_VERIFY,), command=_COMMAND),
+        Section("What it does not prove", points=(*_NOT_PROVED, *([_PICKED] if picks else []))),
+        Section("What is authoritative", texts=(only, f"The keys that signed, and when: {KEYS}.")),
     ]
-    return ("\n".join(parts) + "\n").encode()
 
 
 def _facts(manifest: Manifest) -> Iterator[tuple[str, ...]]:
-    yield "Question", _WORDS[manifest.question.kind]
+    yield "Asked about", _WORDS[manifest.question.kind]
     yield from _asked(manifest.question)
     yield "Purpose", manifest.purpose
     yield "Made by", f"{manifest.exporter.kind}:{manifest.exporter.id}"
@@ -69,6 +90,8 @@ def _logs(manifest: Manifest) -> Iterator[tuple[str, ...]]:
 def _here(scope: Scope) -> str:
     if scope.scope == "picked":
         return f"{scope.entries:,} picked: they cannot show that no other was left out"
+    if not scope.entries:
+        return "none"
     return f"all from {scope.first:,} to {scope.behind - 1:,}: nothing inside was left out"
 
 
@@ -76,25 +99,6 @@ def _payloads(manifest: Manifest) -> Iterator[tuple[str, ...]]:
     yield "disclosed, with the salts that prove them", f"{manifest.payloads.disclosed:,}"
     for why, count in sorted(manifest.payloads.withheld.items()):
         yield f"withheld: {why}", f"{count:,}"
-
-
-def _worth(manifest: Manifest) -> str:
-    views = ", ".join(manifest.not_authoritative)
-    return (
-        "<p>Each entry was held against the signed trees while this was made, and agreed: that is its "
-        "maker's word. Do not take it: verify, with a verify.py that did not come with this bundle, and "
-        "with keys from elsewhere:</p>"
-        "<pre>python3 -I verify.py --keys verifier-keys.txt BUNDLE</pre>"
-        f"<p>Only the entries' bytes are authoritative. This page and {escape(views)} are for reading.</p>"
-    )
-
-
-def _table(rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
-    lines = ["<table>"]
-    if head:
-        lines.append(f"<tr>{''.join(f'<th>{escape(each)}</th>' for each in head)}</tr>")
-    lines += [f"<tr>{''.join(f'<td>{escape(each)}</td>' for each in row)}</tr>" for row in rows]
-    return "\n".join([*lines, "</table>"])
 
 
 def _time(at_us: int) -> str:

@@ -181,7 +181,7 @@ def _between(conn: Connected, log: PinnedLog, question: Question) -> tuple[int, 
     """The seqs of a time, with the entry before it and the one behind: they show that nothing is cut off."""
 
     def at(seq: int) -> int:
-        return _read_at(exports.entries(conn, log.log_id, [seq])[0].body).at
+        return _read_at(exports.entries(conn, log.log_id, [seq])[0][1]).at
 
     seqs = range(log.size)
     first = bisect_left(seqs, question.since, key=at) if question.since is not None else 0

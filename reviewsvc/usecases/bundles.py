@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,8 @@ from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.seals import SealedLog
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import bundle as b
-from reviewsvc.domain import bundle_view
 from reviewsvc.domain import facts as f
-from reviewsvc.domain.bundle_cover import cover
+from reviewsvc.domain.bundle_cover import sections
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Reach
 from reviewsvc.domain.proof import Proved, proved_text, tlog_proof
@@ -30,7 +29,9 @@ from reviewsvc.domain.tree import inclusion_proof
 from reviewsvc.usecases import bundle_zip, tiles
 from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.bundle_parts import BundleError, Part, Stage
+from reviewsvc.usecases.bundle_pdf import written
 from reviewsvc.usecases.bundle_plan import Asked, Plan, Stamped, make_plan
+from reviewsvc.usecases.bundle_views import write_views
 from reviewsvc.usecases.keyring import Keyring
 
 __all__ = ["Asked", "BundleError", "Maker", "Progress"]
@@ -74,11 +75,11 @@ class Maker:
         parts = self._parts()
         wanted = sum(piece.scope.entries for piece in plan.pieces)
         for piece in plan.pieces:
-            done = {part.first // b.PART for part in parts if part.log == piece.scope.name}
+            done = {part.first for part in parts if part.log == piece.scope.name}
             self._stage.bring(piece, done, lambda part: self._note(parts, part, progress, wanted))
         made = _sum(parts)
         if not (self._folder / "logged.json").exists():
-            self._log(plan, self._write_rest(plan, made), made, at)
+            self._log(plan, self._write_rest(plan, parts), made, at)
         return made
 
     def finish(self, target: Path) -> bool:
@@ -95,7 +96,7 @@ class Maker:
         told = proved_text([Proved(entry, tlog_proof(place.seq, proof, note))])
         (self._stage.files / b.EXPORT).write_bytes(told)
         packed = self._folder / "bundle.zip"
-        bundle_zip.pack(self._stage.files, packed)
+        bundle_zip.pack(self._stage.contents(self._parts()), packed)
         packed.replace(target)
         shutil.rmtree(self._folder)
         return True
@@ -128,22 +129,17 @@ class Maker:
         parts.append(part)
         progress(sum(each.entries for each in parts), wanted)
 
-    def _write_rest(self, plan: Plan, made: Made) -> bytes:
+    def _write_rest(self, plan: Plan, parts: Sequence[Part]) -> bytes:
         """Write what is not of a log, the manifest last, and return that."""
-        files = self._stage.files
+        files, made = self._stage.files, _sum(parts)
         (files / b.KEYS).write_bytes(b.write_keys(plan.keys))
         _write_stamp(plan.stamp, files)
         (files / b.VERIFIER).write_bytes(resources.files("reviewsvc").joinpath("verify.py").read_bytes())
-        view = files / b.VIEW
-        view.parent.mkdir(exist_ok=True)
-        with view.open("wb") as stream:
-            stream.write(bundle_view.header())
-            for each in sorted(self._stage.rows.iterdir()):
-                stream.write(each.read_bytes())
-        blank = _manifest(plan, made, {})
-        (files / b.COVER).write_bytes(cover(blank))
+        write_views(self._stage.rows, files)
+        blank = _manifest(plan, made, dict.fromkeys(self._stage.contents(()).names(), ""))
+        (files / b.COVER).write_bytes(written(plan.origin, sections(blank), plan.made_at))
         (files / b.MANIFEST).unlink(missing_ok=True)
-        told = b.write_manifest(_manifest(plan, made, dict(bundle_zip.hashes(files))))
+        told = b.write_manifest(_manifest(plan, made, dict(self._stage.contents(parts).hashes())))
         (files / b.MANIFEST).write_bytes(told)
         return told
 
@@ -190,7 +186,7 @@ def _manifest(plan: Plan, made: Made, files: dict[str, str]) -> b.Manifest:
         made_at=plan.made_at,
         logs=[piece.scope for piece in plan.pieces],
         payloads=b.Payloads(made.disclosed, made.withheld),
-        not_authoritative=[b.COVER, b.VIEW],
+        not_authoritative=[view for view in b.VIEWS if view in files or view == b.COVER],
         files=files,
     )
 

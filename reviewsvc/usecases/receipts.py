@@ -12,6 +12,7 @@ from reviewsvc.db.hot.seals import SealedLog
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain.projections import signed64
 from reviewsvc.domain.proof import Proved, proved_text, tlog_proof
+from reviewsvc.domain.receipt_page import receipt_page
 from reviewsvc.domain.tiles import Tile, nodes_from
 from reviewsvc.domain.tree import inclusion_proof
 from reviewsvc.usecases import tiles
@@ -45,6 +46,10 @@ class Receipt(NamedTuple):
     def text(self) -> bytes:
         """All of it in one file, which `verify.py` reads."""
         return proved_text([self.mine, self.root])
+
+    def page(self) -> bytes:
+        """The same for a person, as HTML in one file with the receipt inside."""
+        return receipt_page(self.mine, self.root)
 
 
 class Prover:

@@ -10,7 +10,17 @@ from typing import Final, NamedTuple
 
 from rich.console import Console
 
-from tests.benchmarks import bench_capture, bench_routing, bench_verify, world
+from tests.benchmarks import (
+    bench_bundle,
+    bench_capture,
+    bench_full_verify,
+    bench_proof,
+    bench_routing,
+    bench_seal,
+    bench_verify,
+    sealed_world,
+    world,
+)
 from tests.benchmarks.figures import Figure, at_most, broken, from_row, show, write
 
 BUILD: Final = Path(__file__).parents[2] / "build"
@@ -57,12 +67,22 @@ def labels(_size: Size, _say: Say) -> list[Figure]:
     return [from_row(row) for row in import_module("tests.benchmarks.bench_labels").measure()]
 
 
+def audit(_size: Size, say: Say) -> list[Figure]:
+    """Measure sealing, bundles, proofs, and what the log takes on the disk."""
+    with sealed_world.opened() as world:
+        figures = bench_bundle.measure(world, say)
+        figures += bench_full_verify.measure(world, say)
+        figures += bench_seal.measure(world, say)
+        return figures + bench_proof.measure(world, say)
+
+
 BENCHES: Final[dict[str, Callable[[Size, Say], list[Figure]]]] = {
     "routing": routing,
     "capture": capture_and_verify,
     "queue": queue,
     "desk": desk,
     "labels": labels,
+    "audit": audit,
 }
 
 

@@ -1,5 +1,6 @@
 """`reviewsvc audit bundle` and `reviewsvc audit receipt`, as a person calls them."""
 
+import base64
 import json
 import os
 import subprocess
@@ -96,7 +97,12 @@ def test_what_cannot_be_bundled_is_said_in_a_line(
 
 
 def test_a_receipt_goes_to_a_file_or_to_stdout(signed: SealedBank, run: Run, tmp_path: Path) -> None:
-    assert run("receipt", "loans", "p-2", "-o", "p-2.receipt").returncode == 0
+    assert run("receipt", "loans", "p-2", "-o", "p-2.receipt", "--html", "p-2.html").returncode == 0
+    page = (tmp_path / "p-2.html").read_text()
+    held = page.partition("base64,")[2].partition('"')[0]
+    assert base64.b64decode(held) == (tmp_path / "p-2.receipt").read_bytes()
+    assert "http" not in page.partition("<main>")[0]
+    assert "<script" not in page
     proof = run("receipt", "loans", "p-2", "--proof").stdout
     assert proof.startswith("c2sp.org/tlog-proof@v1\nindex 3\n")
     assert proof in (tmp_path / "p-2.receipt").read_text()

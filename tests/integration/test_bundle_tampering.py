@@ -61,7 +61,7 @@ def files(made: Bundled) -> list[Path]:
 def test_any_changed_byte_of_any_file_is_tampering(made: Bundled) -> None:
     assert judged(made) == ("VERIFIED", [])
     paths = files(made)
-    assert {path.name for path in paths} >= {"manifest.json", EXPORT, "keys.json", "checkpoint", "cover.html"}
+    assert {path.name for path in paths} >= {"manifest.json", EXPORT, "keys.json", "checkpoint", "cover.pdf"}
 
     @settings(max_examples=200, deadline=None)
     @given(st.sampled_from(paths), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
@@ -126,7 +126,7 @@ def test_a_zip_that_was_packed_anew_is_the_same_bundle(made: Bundled, tmp_path: 
 def test_a_zip_with_two_files_of_one_name_is_tampering(made: Bundled, tmp_path: Path) -> None:
     shutil.copy(made.zipped, tmp_path / "twice.zip")
     with ZipFile(tmp_path / "twice.zip", "a") as packed, pytest.warns(UserWarning, match="Duplicate"):
-        packed.writestr("cover.html", "something else")
+        packed.writestr("cover.pdf", "something else")
     assert judged(made, tmp_path / "twice.zip")[0] == "TAMPERED"
 
 

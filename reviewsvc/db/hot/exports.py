@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from reviewsvc.db.hot import scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.seals import SealedLog
 
@@ -18,13 +19,6 @@ class PinnedLog(NamedTuple):
     root: bytes
     note: str
     root_seq: int
-
-
-class Stored(NamedTuple):
-    """An entry's bytes."""
-
-    seq: int
-    body: bytes
 
 
 class Captured(NamedTuple):
@@ -66,16 +60,16 @@ SELECT l.name, p.seq, p.id_hash FROM prediction p JOIN log l USING (log_id) JOIN
 WHERE p.find = %s AND m.name = %s ORDER BY p.at, p.log_id, p.seq
 """
 _ENTRIES = "SELECT seq, body FROM entry WHERE log_id = %s AND seq = ANY(%s) ORDER BY seq"
+_LEAVES = "SELECT tile_index, data FROM tile WHERE log_id = %s AND level = 0 AND tile_index = ANY(%s)"
+# The times of the entries tell which months' partitions may hold the payloads.
 _SEALED = """
-SELECT seq, ciphertext FROM payload WHERE log_id = %(log_id)s AND seq = ANY(%(seqs)s)
+SELECT seq, ciphertext FROM payload
+WHERE log_id = %(log_id)s AND {0} AND at >= %(since)s AND at <= %(until)s
 UNION ALL
-SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq = ANY(%(seqs)s)
+SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND {0}
 """
-_SEALED_RANGE = """
-SELECT seq, ciphertext FROM payload WHERE log_id = %(log_id)s AND seq >= %(first)s AND seq < %(behind)s
-UNION ALL
-SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq >= %(first)s AND seq < %(behind)s
-"""
+_SEALED_PICKED = _SEALED.format("seq = ANY(%(seqs)s)")
+_SEALED_RANGE = _SEALED.format("seq >= %(first)s AND seq < %(behind)s")
 _KEYS = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%s)"
 
 
@@ -104,18 +98,32 @@ def pinned_log(conn: Connected, name: str, root: SealedLog) -> PinnedLog | None:
     return PinnedLog(*row) if row else None
 
 
-def entries(conn: Connected, log_id: int, seqs: Sequence[int]) -> list[Stored]:
-    """The entries with these seqs, in order."""
+def entries(conn: Connected, log_id: int, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
+    """The entries with these seqs, given in order, as (seq, bytes)."""
+    if _are_dense(seqs):
+        return scan.entries(conn, log_id, range(seqs[0], seqs[-1] + 1))
     with conn.cursor(binary=True) as cursor:
-        return [Stored(*row) for row in cursor.execute(_ENTRIES, (log_id, list(seqs)))]
+        return cursor.execute(_ENTRIES, (log_id, list(seqs))).fetchall()
 
 
-def ciphertexts(conn: Connected, log_id: int, seqs: Sequence[int]) -> dict[int, bytes]:
-    """The stored payloads of some entries in order, by seq; what retention dropped is not there."""
+def leaf_tiles(conn: Connected, log_id: int, blocks: Sequence[int]) -> dict[int, bytes]:
+    """Those of these tiles of level 0 that are stored, by index: the hashes of 256 entries each."""
+    with conn.cursor(binary=True) as cursor:
+        return dict(cursor.execute(_LEAVES, (log_id, list(blocks))))
+
+
+def ciphertexts(
+    conn: Connected, log_id: int, seqs: Sequence[int], since: int, until: int
+) -> dict[int, bytes]:
+    """The stored payloads of some entries, given in order, by seq; what retention dropped is not there.
+
+    `since` and `until` are the times of the first and the last of them, in microseconds.
+    """
     asked = {"log_id": log_id, "first": seqs[0], "behind": seqs[-1] + 1, "seqs": list(seqs)}
-    dense = len(seqs) == seqs[-1] - seqs[0] + 1
+    asked |= {"since": since, "until": until}
     with conn.cursor(binary=True) as cursor:
-        return dict(cursor.execute(_SEALED_RANGE if dense else _SEALED, asked))
+        cursor.execute(_SEALED_RANGE if _are_dense(seqs) else _SEALED_PICKED, asked)
+        return dict(cursor.fetchall())
 
 
 def wrapped_keys(conn: Connected, key_ids: Collection[str]) -> dict[str, bytes]:
@@ -129,3 +137,7 @@ def predictions(conn: Connected, model: str, find: int) -> list[Captured]:
     """A model's predictions that one id was sent with, in the order of their arrival."""
     with conn.cursor(binary=True) as cursor:
         return [Captured(*row) for row in cursor.execute(_PREDICTIONS, (find, model))]
+
+
+def _are_dense(seqs: Sequence[int]) -> bool:
+    return len(seqs) == seqs[-1] - seqs[0] + 1
