@@ -61,6 +61,11 @@ def _http(value: str) -> None:
         raise ValidationError("must be like https://tsa.example.org/tsr.")
 
 
+def _host_and_port(value: str) -> None:
+    if value and not re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[^\s:\[\]]+):[0-9]{1,5}", value):
+        raise ValidationError("must be like siem.example.org:6514.")
+
+
 def _postgres(value: str) -> None:
     if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
         raise ValidationError("must be like postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
@@ -148,6 +153,11 @@ class Settings:
     anchor_mail_from: str = _setting("REVIEWSVC_ANCHOR_MAIL_FROM", "")
     anchor_mail_minutes: int = _setting("REVIEWSVC_ANCHOR_MAIL_MINUTES", 60, _whole(1, 43200))
     smtp_url: str = _setting("REVIEWSVC_SMTP_URL", "", secret=True)
+    siem_file: str = _setting("REVIEWSVC_SIEM_FILE", "")
+    siem_syslog: str = _setting("REVIEWSVC_SIEM_SYSLOG", "", _host_and_port)
+    siem_cafile: str = _setting("REVIEWSVC_SIEM_CAFILE", "")
+    siem_certfile: str = _setting("REVIEWSVC_SIEM_CERTFILE", "")
+    siem_keyfile: str = _setting("REVIEWSVC_SIEM_KEYFILE", "")
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))

@@ -16,7 +16,9 @@ from reviewsvc.crypto.kek import load_kek
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SigningError, SignsCheckpoints
+from reviewsvc.outside.line_file import LineFile
 from reviewsvc.outside.signer_socket import SocketSigner
+from reviewsvc.outside.syslog_tls import SyslogTls, Tls
 from reviewsvc.usecases import guarding
 from reviewsvc.usecases.anchor_choice import Choice, chosen
 from reviewsvc.usecases.anchoring import Anchorer
@@ -25,7 +27,8 @@ from reviewsvc.usecases.guarding import RestoredError, UnconfirmedError
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.sealing import SealingError
-from reviewsvc.usecases.steps import Step, all_steps, anchor_step, run_alone, signing_steps
+from reviewsvc.usecases.siem import Sink
+from reviewsvc.usecases.steps import Step, all_steps, anchor_step, run_alone, siem_steps, signing_steps
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
@@ -162,10 +165,9 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
         else:
             signs = signing_steps(sessions, signer) if signer else ()
             anchoring = Worker(sessions, (anchor_step(anchorer),), _now, anchorer.remarks)
-            return [
-                anchoring,
-                *(Worker(sessions, steps, _now) for steps in (all_steps(desk), signs) if steps),
-            ]
+            siem = siem_steps(sessions, _sinks(settings))
+            groups = (all_steps(desk), signs, siem)
+            return [anchoring, *(Worker(sessions, steps, _now) for steps in groups if steps)]
     return []
 
 
@@ -183,6 +185,18 @@ def _choice(settings: "Settings") -> Choice:
         mail_minutes=settings.anchor_mail_minutes,
         smtp_url=settings.smtp_url,
     )
+
+
+def _sinks(settings: "Settings") -> list[Sink]:
+    """Where activity is sent to."""
+    sinks: list[Sink] = []
+    if settings.siem_file:
+        sinks.append(LineFile(Path(settings.siem_file)))
+    if settings.siem_syslog:
+        host, _, port = settings.siem_syslog.rpartition(":")
+        tls = Tls(settings.siem_cafile, settings.siem_certfile, settings.siem_keyfile)
+        sinks.append(SyslogTls((host.strip("[]"), int(port)), tls, settings.origin))
+    return sinks
 
 
 def _signer(settings: "Settings") -> SignsCheckpoints | None:

@@ -79,6 +79,7 @@ checkpoint = _table(
     "checkpoint", "log_id:int* size:big* root:bytes note:text at:big root_seq:big? root_log_id:int?"
 )
 tile = _table("tile", "log_id:int* level:small* tile_index:big* data:bytes")
+siem_place = _table("siem_place", "sink:text* log_id:int* seq:big")
 signing_key = _table("signing_key", "log_id:int* seq:big* vkey:text valid_from:big valid_until:big?")
 anchor = _table(
     "anchor",

@@ -1,6 +1,6 @@
 """The periodic steps: what is done, how often, by one process at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from reviewsvc.usecases import auth, due, guarding
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.sealing import Sealer
+from reviewsvc.usecases.siem import Sink, Stream
 
 
 class Step(NamedTuple):
@@ -49,6 +50,11 @@ def signing_steps(sessions: Sessions, signer: SignsCheckpoints) -> tuple[Step, .
 def anchor_step(anchorer: Anchorer) -> Step:
     """The step that looks each second which anchors are due; each has a period of its own."""
     return Step("anchor", 7, timedelta(seconds=1), anchorer.step)
+
+
+def siem_steps(sessions: Sessions, sinks: Sequence[Sink]) -> tuple[Step, ...]:
+    """The step that sends activity to a SIEM, if there is one; it may wait long for an answer."""
+    return (Step("siem", 30, timedelta(seconds=1), Stream(sessions, sinks).step),) if sinks else ()
 
 
 def months_step(sessions: Sessions, *, at: datetime) -> int:
