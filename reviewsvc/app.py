@@ -99,6 +99,7 @@ def open_services(settings: Settings) -> Services:
         rules=_rules(settings),
         is_secure=settings.public_url.startswith("https://"),
         logs_open=settings.logs_open,
+        exports=config.export_folder(settings),
     )
 
 

@@ -160,6 +160,8 @@ class Settings:
     siem_keyfile: str = _setting("REVIEWSVC_SIEM_KEYFILE", "")
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
+    export_dir: str = _setting("REVIEWSVC_EXPORT_DIR", "")
+    export_days: int = _setting("REVIEWSVC_EXPORT_DAYS", 7, _whole(1, 365))
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))
     bind: str = _setting("REVIEWSVC_BIND", "127.0.0.1")
     port: int = _setting("REVIEWSVC_PORT", 8080, _whole(0, 65535))
@@ -182,6 +184,11 @@ class Settings:
 def erasure_journal(settings: Settings) -> Path:
     """Return the file of the erasure journal: the one that is set, else one in the data folder."""
     return Path(settings.erasure_journal or settings.data_dir / "erasures.jsonl")
+
+
+def export_folder(settings: Settings) -> Path:
+    """Return where finished bundles are kept: the folder that is set, else one in the data folder."""
+    return Path(settings.export_dir or settings.data_dir / "exports")
 
 
 def names() -> Iterator[tuple[str, object]]:

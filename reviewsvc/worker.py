@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from reviewsvc import health, telemetry
+from reviewsvc.config import export_folder
 from reviewsvc.crypto.kek import load_kek
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.sessions import Sessions
@@ -23,19 +24,28 @@ from reviewsvc.usecases import guarding
 from reviewsvc.usecases.anchor_choice import Choice, chosen
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.export_making import Exporter
 from reviewsvc.usecases.guarding import RestoredError, UnconfirmedError
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.sealing import SealingError
 from reviewsvc.usecases.siem import Sink
-from reviewsvc.usecases.steps import Step, all_steps, anchor_step, run_alone, siem_steps, signing_steps
+from reviewsvc.usecases.steps import (
+    Step,
+    all_steps,
+    anchor_step,
+    export_step,
+    run_alone,
+    siem_steps,
+    signing_steps,
+)
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
 
 _TROUBLED_SECONDS: Final = 60.0
 _WAIT_SECONDS: Final = 0.2
-_CONNECTIONS: Final = 12
+_CONNECTIONS: Final = 14
 _FOUND = Counter("reviewsvc_worker_found", "What the periodic steps found to do.", ["step"])
 _FAILED = Counter("reviewsvc_worker_failures", "Periodic steps that failed and are tried again.", ["step"])
 _DONE_AT = Gauge("reviewsvc_worker_done_timestamp_seconds", "When a step last came to its end.", ["step"])
@@ -163,10 +173,13 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
             _log.warning("waiting to start", reason=str(error))
             stop.wait(1.0)
         else:
+            exporter = Exporter(
+                sessions, keyring, export_folder(settings), timedelta(days=settings.export_days)
+            )
             signs = signing_steps(sessions, signer) if signer else ()
             anchoring = Worker(sessions, (anchor_step(anchorer),), _now, anchorer.remarks)
             siem = siem_steps(sessions, _sinks(settings))
-            groups = (all_steps(desk), signs, siem)
+            groups = (all_steps(desk), signs, siem, (export_step(exporter),))
             return [anchoring, *(Worker(sessions, steps, _now) for steps in groups if steps)]
     return []
 

@@ -7,7 +7,18 @@ from flask import Flask
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
 
-from reviewsvc.api import decisions, documentation, labels, me, people, quarantine, queues, tasks
+from reviewsvc.api import (
+    audit,
+    decisions,
+    documentation,
+    exports,
+    labels,
+    me,
+    people,
+    quarantine,
+    queues,
+    tasks,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     me.blueprint,
@@ -16,6 +27,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     labels.blueprint,
     decisions.blueprint,
     quarantine.blueprint,
+    audit.blueprint,
+    exports.blueprint,
     people.blueprint,
 )
 

@@ -30,9 +30,15 @@ KINDS: Final[Mapping[str, Group]] = {
     ),
     "entrances": Group("Signing in and out", ("logged_in", "logged_out", "session_ended", "refusals")),
     "access": Group("Opened payloads", ("access",)),
-    "exports": Group("Labels pulled", ("export",)),
+    "exports": Group("Labels pulled, bundles", ("export",)),
 }
 
+_EXPORTS: Final = {
+    "labels": "Pulled labels",
+    "bundle": "Made a bundle",
+    "download": "Took a bundle",
+    "access_report": "Took the access report",
+}
 _SENTENCES: Final[Mapping[str, str]] = {
     "decision": "Answered a case",
     "retraction": "Took an answer back",
@@ -51,7 +57,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "session_ended": "Ended a session of {name}",
     "refusals": "Refused people who were not signed in",
     "access": "Opened a payload",
-    "export": "Pulled {object}",
+    "export": "{object}",
     "gap_consented": "Let a stopped partition go on: {object}",
     "key_made": "Made a key of keyed hashes",
     "anchor": "Gave a checkpoint away to be kept: {object}",
@@ -72,5 +78,6 @@ def _thing(kind: str, about: str | None) -> str:
     if kind == "document" and len(parts) == 3:  # noqa: PLR2004 - kind, name, version
         return f"{parts[0]} {parts[1]} version {parts[2]}"
     if kind == "export" and len(parts) == 2:  # noqa: PLR2004 - what, model
-        return f"{parts[0]} of {'all models' if parts[1] == '*' else parts[1]}"
+        model = "" if parts[1] == "*" else f" of {parts[1]}"
+        return f"{_EXPORTS.get(parts[0], f'Took {parts[0]}')}{model}"
     return " ".join(parts)

@@ -52,6 +52,12 @@ class Sessions:
         with self._make.begin() as session:
             yield session
 
+    @contextmanager
+    def connect(self) -> Iterator[sa.Connection]:
+        """Give a connection of its own that is in no transaction: each statement counts at once."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
     @staticmethod
     def psycopg(session: Session) -> Connection[Any]:
         """Return the psycopg connection under a session, inside the same transaction."""

@@ -80,6 +80,13 @@ checkpoint = _table(
 )
 tile = _table("tile", "log_id:int* level:small* tile_index:big* data:bytes")
 siem_place = _table("siem_place", "sink:text* log_id:int* seq:big")
+export_job = _table(
+    "export_job",
+    "job_id:uuid* person_id:uuid actor:text kind:text key_id:bytes commitment:bytes asked:bytes"
+    " asked_at:time state:text done:big wanted:big? disclosed:big? withheld:big? size:big? tries:small"
+    " fault:text? ended_at:time?",
+)
+export_download = _table("export_download", "log_id:int* seq:big* job_id:uuid person_id:uuid at:time")
 signing_key = _table("signing_key", "log_id:int* seq:big* vkey:text valid_from:big valid_until:big?")
 anchor = _table(
     "anchor",

@@ -14,7 +14,7 @@ SERVICE = "the service"
 def of_actors(sessions: Sessions, actors: Iterable[str]) -> dict[str, str]:
     """Return what actors, written `kind:id`, are called."""
     with sessions.begin() as session:
-        return _called(session, set(actors))
+        return called(session, set(actors))
 
 
 def of_logs(sessions: Sessions, log_ids: Iterable[int]) -> dict[int, str]:
@@ -27,8 +27,8 @@ def of_authors(sessions: Sessions, places: Iterable[Place]) -> dict[Place, str]:
     """Return who wrote the entries at these places (log_id, seq)."""
     with sessions.begin() as session:
         written = {place: _text(parse(logs.one(session, *place)).actor) for place in places}
-        called = _called(session, set(written.values()))
-    return {place: called[actor] for place, actor in written.items()}
+        known = called(session, set(written.values()))
+    return {place: known[actor] for place, actor in written.items()}
 
 
 def actors_called(sessions: Sessions, part: str) -> list[str]:
@@ -42,7 +42,8 @@ def _text(actor: Actor | None) -> str:
     return f"{actor.kind}:{actor.id}" if actor else "service"
 
 
-def _called(session: Session, actors: set[str]) -> dict[str, str]:
+def called(session: Session, actors: set[str]) -> dict[str, str]:
+    """Return what actors, written `kind:id`, are called, in the caller's transaction."""
     split = {actor: actor.partition(":") for actor in actors}
     ids = {UUID(rest) for kind, _, rest in split.values() if kind in {"person", "token"}}
     names = tasks.names_of(session, ids)

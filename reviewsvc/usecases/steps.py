@@ -10,17 +10,22 @@ from reviewsvc.domain.signing import SignsCheckpoints
 from reviewsvc.usecases import auth, due, guarding
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.export_making import Exporter
 from reviewsvc.usecases.sealing import Sealer
 from reviewsvc.usecases.siem import Sink, Stream
 
 
 class Step(NamedTuple):
-    """A step: its name, its lock's number, its period, and what it does, which says how much it found."""
+    """A step: its name, its lock's number, its period, and what it does, which says how much it found.
+
+    One that may take minutes holds its lock in no transaction, since an idle one is ended.
+    """
 
     name: str
     number: int
     every: timedelta
     run: Callable[[datetime], int]
+    is_long: bool = False
 
 
 def all_steps(desk: Desk) -> tuple[Step, ...]:
@@ -57,6 +62,11 @@ def siem_steps(sessions: Sessions, sinks: Sequence[Sink]) -> tuple[Step, ...]:
     return (Step("siem", 30, timedelta(seconds=1), Stream(sessions, sinks).step),) if sinks else ()
 
 
+def export_step(exporter: Exporter) -> Step:
+    """The step that makes the bundles that were asked for."""
+    return Step("exports", 9, timedelta(seconds=1), exporter.step, is_long=True)
+
+
 def months_step(sessions: Sessions, *, at: datetime) -> int:
     """Make the partitions of payloads and predictions for this month and the next; return how many lacked."""
     with sessions.begin() as session:
@@ -65,5 +75,8 @@ def months_step(sessions: Sessions, *, at: datetime) -> int:
 
 def run_alone(sessions: Sessions, step: Step, at: datetime) -> int | None:
     """Do a step unless another process is doing it; return how much it found, None if another has it."""
+    if step.is_long:
+        with locks.hold_step(sessions, step.number) as held:
+            return step.run(at) if held else None
     with sessions.begin() as session:
         return step.run(at) if locks.try_step(session, step.number) else None

@@ -8,20 +8,26 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
-from reviewsvc.db import versions
-from reviewsvc.domain import agreement, permissions, review
+from reviewsvc.db import logs, versions
+from reviewsvc.domain import agreement, bundle, permissions, review
 from reviewsvc.domain import labels as cursors
 from reviewsvc.domain.tiles import TileError
 from reviewsvc.usecases import (
     auth,
+    bundle_parts,
+    case_stories,
     claims,
     decisions,
     documents,
     dossiers,
+    exports,
     keyring,
     labels,
     people,
     quarantine,
+    receipt_check,
+    receipts,
+    searches,
     tiles,
     tokens,
 )
@@ -97,6 +103,16 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     quarantine.QuarantineMissingError: Known(404, "quarantine_missing", TITLES[404]),
     tiles.TileMissingError: Known(404, "tile_missing", TITLES[404]),
     TileError: Known(404, "tile_missing", TITLES[404]),
+    logs.LogMissingError: Known(404, "entry_missing", TITLES[404]),
+    case_stories.CaseMissingError: Known(404, "case_missing", TITLES[404]),
+    bundle.QuestionError: Known(422, "unfit_question", "This cannot be asked"),
+    bundle_parts.BundleError: Known(422, "unfit_question", "This cannot be asked"),
+    exports.ExportMissingError: Known(404, "export_missing", TITLES[404]),
+    exports.NotYoursError: Known(403, "not_yours", TITLES[403]),
+    case_stories.ReasonError: Known(422, "unfit_reason", _UNFIT),
+    searches.SearchError: Known(422, "unfit_search", _UNFIT),
+    receipts.NotSealedError: Known(409, "not_sealed", "This is not sealed yet"),
+    receipt_check.UnreadableError: Known(422, "unreadable_receipt", "This is no receipt"),
     keyring.KeyGoneError: Known(410, "erased", TITLES[410]),
     keyring.PayloadGoneError: Known(410, "not_kept", TITLES[410]),
     agreement.AnswerError: Known(422, "unfit_answer", "This is no answer here"),

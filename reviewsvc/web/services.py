@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, TypeAlias, cast
 
 from flask import Flask, current_app
@@ -14,6 +15,7 @@ from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import Installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.queues import Depths
+from reviewsvc.usecases.receipts import Prover
 
 EXTENSION: Final = "reviewsvc"
 Made: TypeAlias = dict[tuple[int, Tile], bytes]
@@ -37,6 +39,8 @@ class Services:
     is_secure: bool = False
     logs_open: bool = False
     tiles: Made = field(default_factory=dict)
+    exports: Path = Path("exports")
+    prover: Prover = field(default_factory=Prover)
     clock: Callable[[], datetime] = system_clock
 
 

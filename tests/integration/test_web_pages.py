@@ -26,6 +26,10 @@ PAGES = [
     "/documents/new?kind=policy&name=loans",
     "/quarantine",
     "/activity",
+    "/audit",
+    "/audit/logs",
+    "/audit/exports",
+    "/audit/access",
     "/people",
     "/account",
     "/help/keys",
@@ -65,7 +69,7 @@ def test_every_page_opens_for_who_may_see_it_and_for_nobody_else(
 def test_the_list_of_places_has_only_those_that_are_open(site: Site, chief: Visitor) -> None:
     reviewer = site.visitor("rosa", Grant("reviewer", "queue:unsure"))
     for visitor, labels in (
-        (chief, ["Queues", "Tasks", "Labels", "Policies", "Quarantine", "Activity", "People"]),
+        (chief, ["Queues", "Tasks", "Labels", "Policies", "Quarantine", "Audit", "Activity", "People"]),
         (reviewer, ["Queues", "Tasks"]),
     ):
         nav = re.search(r'<nav class="site-nav"[\s\S]*?</nav>', visitor.get("/account").text)

@@ -1,0 +1,40 @@
+"""Health of all logs on one page: size, sealed, anchored, verified, and how each has grown."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from flask import Blueprint, render_template
+
+from reviewsvc.usecases import log_lists
+from reviewsvc.usecases.log_lists import Growth, LogState
+from reviewsvc.web.permissions import permission
+from reviewsvc.web.services import services
+
+blueprint = Blueprint("audit-logs", __name__)
+
+_WIDTH: Final = 120
+_HEIGHT: Final = 32
+
+
+@blueprint.get("/audit/logs")
+@permission("entries.read")
+def show() -> str:
+    """Show every log, the root first."""
+    held = services()
+    found = log_lists.states(held.desk)
+    return render_template(
+        "audit_logs.html", logs=[_row(log, held.clock()) for log in found.logs], total=found
+    )
+
+
+def _row(log: LogState, at: datetime) -> dict[str, Any]:
+    return log._asdict() | {"points": _points(log.growth, at) if log.growth else None}
+
+
+def _points(growth: Growth, at: datetime) -> str:
+    """Draw a log's growth from its first entry until now into a picture of 120 by 32."""
+    (began, _), (_, size) = growth.points[0], growth.points[-1]
+    length = max((at - began).total_seconds(), 1)
+    ends = [*growth.points, (at, size)]
+    places = [((each - began).total_seconds() / length * _WIDTH, amount) for each, amount in ends]
+    return " ".join(f"{min(x, _WIDTH):.1f},{_HEIGHT - amount / size * _HEIGHT:.1f}" for x, amount in places)

@@ -1,0 +1,89 @@
+"""Receipts: to read, to download, and a public page that verifies one that somebody pastes."""
+
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response, render_template
+
+from reviewsvc.console.forms import text
+from reviewsvc.domain.entries import leaf_hash, parse
+from reviewsvc.domain.moments import moment
+from reviewsvc.usecases import receipt_check, receipt_views
+from reviewsvc.usecases.receipt_check import Checked, UnreadableError
+from reviewsvc.web.permissions import permission, public
+from reviewsvc.web.services import services
+
+blueprint = Blueprint("audit-receipts", __name__)
+
+_PATH: Final = "/audit/receipts/<int:log_id>/<int:seq>"
+_ENDS: Final = {"receipt": ".receipt", "proof": ".tlog-proof", "entry": ".json"}
+_LONGEST_ENTRY: Final = 70_000
+
+
+@blueprint.get(_PATH)
+@permission("entries.read")
+def show(log_id: int, seq: int) -> str:
+    """Show an entry with its proof, in words."""
+    held = services()
+    view = receipt_views.view(held.sessions, held.prover, log_id, seq)
+    entry = parse(view.body)
+    return render_template(
+        "audit_receipt.html",
+        place={"log_id": log_id, "log": view.log, "seq": seq},
+        entry={
+            "kind": entry.kind.replace("_", " "),
+            "at": moment(entry.at),
+            "facts": msgspec.json.format(bytes(entry.facts), indent=2).decode(),
+            "leaf": leaf_hash(view.body).hex(),
+        },
+        proved=view.proved,
+        checked=receipt_check.check(held.sessions, view.receipt.text().decode()) if view.receipt else None,
+    )
+
+
+@blueprint.get(f"{_PATH}/<any(receipt, proof, entry):form>")
+@permission("entries.read")
+def download(log_id: int, seq: int, form: str) -> Response:
+    """Give a receipt, its C2SP tlog-proof alone, or the entry's bytes, as a file."""
+    held = services()
+    view = receipt_views.view(held.sessions, held.prover, log_id, seq)
+    made = receipt_views.sealed(view)
+    data = view.body
+    if form != "entry":
+        data = made.text() if form == "receipt" else made.tlog_proof.encode()
+    name = f"{view.log.replace('/', '-')}-{seq}{_ENDS[form]}"
+    media = "application/json" if form == "entry" else "text/plain; charset=utf-8"
+    answer = Response(data, content_type=media)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+@blueprint.get("/verify")
+@public
+def ask() -> str:
+    """Ask anybody for a receipt."""
+    return _verify("", "", None, None)
+
+
+@blueprint.post("/verify")
+@public
+def verify() -> tuple[str, int]:
+    """Say whether a pasted receipt holds, and what that means."""
+    receipt, entry = text("receipt", longest=receipt_check.LONGEST), text("entry", longest=_LONGEST_ENTRY)
+    try:
+        checked = receipt_check.check(services().sessions, receipt, entry)
+    except UnreadableError as error:
+        return _verify(receipt, entry, None, str(error)), 422
+    return _verify(receipt, entry, checked, None), 200
+
+
+def _verify(receipt: str, entry: str, checked: Checked | None, fault: str | None) -> str:
+    held = services()
+    return render_template(
+        "verify.html",
+        typed={"receipt": receipt, "entry": entry},
+        checked=checked,
+        fault=fault,
+        origin=held.installation.origin,
+        keys="\n".join(receipt_check.root_keys(held.sessions)),
+    )

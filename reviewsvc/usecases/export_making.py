@@ -1,0 +1,129 @@
+"""Makes the bundles that were asked for, in the background; what a crash ended goes on where it stood."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from reviewsvc import telemetry
+from reviewsvc.db import export_jobs as rows
+from reviewsvc.db import people
+from reviewsvc.db.sessions import Sessions
+from reviewsvc.domain.bundle import QuestionError
+from reviewsvc.domain.entries import Actor
+from reviewsvc.domain.moments import microseconds
+from reviewsvc.domain.permissions import Reach, may, reach
+from reviewsvc.usecases.bundles import Asked, BundleError, Maker
+from reviewsvc.usecases.exports import bundle_path, what_of
+from reviewsvc.usecases.keyring import Keyring
+
+_TOLD_EVERY_S: Final = 0.5
+# So long at a time: between two turns the worker looks whether it is to stop.
+_TURN_S: Final = 15.0
+_MOST_TRIES: Final = 5
+
+_log = telemetry.logger("exports")
+
+
+class RefusedError(Exception):
+    """The export cannot be made any more; the text says why."""
+
+
+class _PauseError(Exception):
+    """Its turn is over; it goes on at the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Who makes bundles: in which folder, and how long a finished one is kept there."""
+
+    sessions: Sessions
+    keyring: Keyring
+    folder: Path
+    keep: timedelta = timedelta(days=7)
+    turn_s: float = _TURN_S
+
+    def step(self, at: datetime) -> int:
+        """Go on with the bundle that has waited longest; say whether there is more to do at once."""
+        self._expire(at)
+        with self.sessions.begin() as session:
+            job = rows.oldest_open(session)
+        if job is None:
+            return 0
+        try:
+            return int(self._go_on(job, at))
+        except _PauseError:
+            return 1
+        except (QuestionError, BundleError, RefusedError) as error:
+            self._fail(job, str(error), at)
+            return 1
+        except Exception as error:
+            # What another try may mend is tried again; what never can be made must not keep the rest.
+            tries = job.tries + 1
+            self._update(job, tries=tries)
+            if tries >= _MOST_TRIES:
+                self._fail(job, f"it failed {tries} times: see the worker's log", at)
+            _log.warning("an export failed", export=str(job.job_id), tries=tries, reason=str(error))
+            raise
+
+    def _go_on(self, job: sa.Row[Any], at: datetime) -> bool:
+        target, half = bundle_path(self.folder, job.job_id), self.folder / f"{job.job_id}.partial"
+        if not target.exists():
+            asked, within = self._allowed(job)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            maker = Maker(self.sessions, self.keyring, half, within)
+            made = maker.make(asked, at, self._teller(job))
+            withheld = sum(made.withheld.values())
+            self._update(job, state="sealing", done=made.entries, disclosed=made.disclosed, withheld=withheld)
+            if not maker.finish(target):
+                return False
+        # A crash may have come between the file's last name and the folder's end.
+        shutil.rmtree(half, ignore_errors=True)
+        self._update(job, state="done", size=target.stat().st_size, ended_at=at, fault=None)
+        _log.info("a bundle was made", export=str(job.job_id), bytes=target.stat().st_size)
+        return True
+
+    def _allowed(self, job: sa.Row[Any]) -> tuple[Asked, Reach]:
+        """What was asked, and whose payloads may be disclosed: as the asker's roles stand now."""
+        with self.sessions.begin() as session:
+            what = what_of(session, self.keyring, job)
+            grants = people.grants(session, [job.person_id])[job.person_id]
+        if what is None:
+            raise RefusedError("what was asked cannot be read any more")
+        if job.disabled_at is not None or not may(grants, "entries.export"):
+            raise RefusedError("who asked for it may not export entries any more")
+        kind, _, actor_id = job.actor.partition(":")
+        return Asked(what.question, what.purpose, Actor(kind, actor_id)), reach(grants, "payloads.open")
+
+    def _teller(self, job: sa.Row[Any]) -> Callable[[int, int], None]:
+        began, told = time.monotonic(), [0.0]
+
+        def tell(done: int, wanted: int) -> None:
+            now = time.monotonic()
+            if now - told[0] >= _TOLD_EVERY_S or done == wanted:
+                self._update(job, state="making", done=done, wanted=wanted)
+                told[0] = now
+            if done < wanted and now - began >= self.turn_s:
+                raise _PauseError
+
+        return tell
+
+    def _fail(self, job: sa.Row[Any], why: str, at: datetime) -> None:
+        shutil.rmtree(self.folder / f"{job.job_id}.partial", ignore_errors=True)
+        self._update(job, state="failed", fault=why[:500], ended_at=at)
+
+    def _expire(self, at: datetime) -> None:
+        before = at - self.keep
+        with self.sessions.begin() as session:
+            for job_id in rows.stale(session, before, microseconds(before)):
+                bundle_path(self.folder, job_id).unlink(missing_ok=True)
+                rows.update(session, job_id, state="expired")
+
+    def _update(self, job: sa.Row[Any], **values: object) -> None:
+        with self.sessions.begin() as session:
+            rows.update(session, job.job_id, **values)

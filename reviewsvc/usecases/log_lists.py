@@ -1,0 +1,101 @@
+"""Health of all logs: how long, how far sealed, anchored and verified, and how each has grown."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from reviewsvc.db import log_health as rows
+from reviewsvc.db.sessions import Session
+from reviewsvc.domain.moments import moment
+from reviewsvc.usecases.desk import Desk
+
+# So many points make the picture of a log's growth.
+_POINTS: Final = 24
+
+
+class Growth(NamedTuple):
+    """How a log has grown: (moment, entries), the oldest first; since when half of it has come."""
+
+    points: tuple[tuple[datetime, int], ...]
+    half_since: datetime
+
+
+class LogState(NamedTuple):
+    """One log; what is None has not happened yet."""
+
+    log_id: int
+    name: str
+    kind: str
+    is_frozen: bool
+    size: int
+    last_at: datetime | None
+    sealed: int | None
+    sealed_at: datetime | None
+    anchored: int | None
+    growth: Growth | None
+
+
+class Logs(NamedTuple):
+    """All logs, the root first, and how many entries they have together."""
+
+    logs: list[LogState]
+    entries: int
+    unsealed: int
+
+
+class _At(msgspec.Struct, gc=False):
+    at: int
+
+
+_read_at = msgspec.json.Decoder(_At).decode
+
+
+def states(desk: Desk, anchored_root: int = 0) -> Logs:
+    """Return the state of every log; `anchored_root` is how far an anchor has the root log."""
+    with desk.sessions.begin() as session:
+        found = rows.logs(session, anchored_root)
+        growths = _growths(session, found)
+    logs = [_state(row, growths.get(row.log_id), anchored_root) for row in found]
+    unsealed = sum(log.size - (log.sealed or 0) for log in logs)
+    return Logs(logs, sum(log.size for log in logs), unsealed)
+
+
+def names(desk: Desk) -> list[str]:
+    """Return the names of all logs."""
+    with desk.sessions.begin() as session:
+        return [row.name for row in rows.logs(session, 0)]
+
+
+def _growths(session: Session, logs: list[sa.Row[Any]]) -> dict[int, Growth]:
+    places = [(log.log_id, seq) for log in logs for seq in _sample(log.size)]
+    found: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for row in rows.bodies(session, places):
+        found[row.log_id].append((moment(_read_at(bytes(row.body)).at), row.seq + 1))
+    return {
+        log_id: Growth(tuple(points), next(at for at, size in points if size * 2 >= points[-1][1]))
+        for log_id, points in found.items()
+    }
+
+
+def _sample(size: int) -> list[int]:
+    """Seqs in equal steps, the first and the last among them."""
+    steps = min(size, _POINTS)
+    return sorted({place * (size - 1) // max(1, steps - 1) for place in range(steps)})
+
+
+def _state(row: sa.Row[Any], growth: Growth | None, anchored_root: int) -> LogState:
+    return LogState(
+        log_id=row.log_id,
+        name=row.name,
+        kind=row.kind,
+        is_frozen=row.frozen,
+        size=row.size,
+        last_at=moment(row.last_at) if row.last_at else None,
+        sealed=row.sealed,
+        sealed_at=None if row.sealed_at is None else moment(row.sealed_at),
+        anchored=row.anchored if anchored_root else None,
+        growth=growth,
+    )

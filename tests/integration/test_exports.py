@@ -1,0 +1,204 @@
+"""Exports that are asked for on screen: made by the worker, resumed after a crash, taken by their asker "
+"alone."""
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from reviewsvc import verify
+from reviewsvc.domain.permissions import Grant
+from reviewsvc.usecases import bundles, people
+from reviewsvc.usecases.export_making import Exporter
+from tests.fixtures.bundled import verifier_keys
+from tests.fixtures.cases import event
+from tests.fixtures.installed import AT, SYSTEM
+from tests.fixtures.sealed import SealedBank
+from tests.fixtures.service import Site, Visitor
+from tests.integration.test_audit_pages import words
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def exporter(signed: SealedBank, site: Site) -> Exporter:
+    """The worker's side, on the folder that the site reads."""
+    bank = signed.bank
+    bank.capture([event(f"p{number}") for number in range(40)])
+    signed.seal()
+    return Exporter(signed.sessions, bank.house.keyring, site.held.exports)
+
+
+@pytest.fixture
+def ada(exporter: Exporter, site: Site) -> Visitor:  # noqa: ARG001 - there must be something to export
+    return site.visitor("ada", Grant("auditor"))
+
+
+def ask(visitor: Visitor, **terms: Any) -> str:
+    """Ask for a bundle and return its id."""
+    answer = visitor.post("/audit/exports", **{"kind": "range", "purpose": "the yearly audit", **terms})
+    assert answer.status_code == 303, words(answer)
+    held = visitor.client.application.extensions["reviewsvc"]
+    with held.sessions.begin() as session:
+        found = session.connection().exec_driver_sql(
+            "SELECT job_id FROM export_job ORDER BY asked_at DESC, job_id DESC"
+        )
+        return str(found.first()[0])
+
+
+def state(visitor: Visitor) -> str:
+    return words(visitor.get("/audit/exports/rows"))
+
+
+def finish(held: SealedBank, exporter: Exporter, tries: int = 20) -> None:
+    for _ in range(tries):
+        exporter.step(AT)
+        held.seal()
+
+
+def exported(held: SealedBank) -> list[dict[str, Any]]:
+    """The facts of all exports."""
+    query = (
+        "SELECT e.body FROM activity a JOIN entry e USING (log_id, seq) WHERE a.kind = 'export' ORDER BY "
+        "a.seq"
+    )
+    with held.sessions.begin() as session:
+        bodies = session.connection().exec_driver_sql(query)
+        return [json.loads(bytes(row[0]))["facts"] for row in bodies]
+
+
+def test_a_bundle_is_asked_for_made_taken_and_holds(
+    signed: SealedBank, exporter: Exporter, ada: Visitor, site: Site, tmp_path: Path
+) -> None:
+    assert "No bundle yet" in words(ada.get("/audit/exports"))
+    job = ask(ada)
+    assert "waiting" in state(ada)
+    assert ada.get(f"/audit/exports/{job}/bundle").status_code == 404
+    exporter.step(AT)
+    assert "waits for its own entry to be sealed" in state(ada)
+    finish(signed, exporter, 2)
+    listed = state(ada)
+    for expected in ("done", "all logs", "the yearly audit", "Take it"):
+        assert expected in listed, expected
+    other = site.visitor("otto", Grant("auditor"))
+    assert "only Ada may take it" in state(other)
+    assert "the yearly audit" not in state(other)
+    assert other.get(f"/audit/exports/{job}/bundle").status_code == 403
+    answer = ada.get(f"/audit/exports/{job}/bundle")
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(answer.data)
+    keys = [verify.parse_key(line) for line in verifier_keys(signed, tmp_path).read_text().splitlines()]
+    report = verify.verify(path, keys)
+    assert (report["verdict"], report["findings"]) == ("VERIFIED", [])
+    with ZipFile(path) as packed:
+        manifest = json.loads(packed.read("manifest.json"))
+    assert manifest["purpose"] == "the yearly audit"
+    assert manifest["payloads"]["disclosed"] >= 40
+    assert [facts["what"] for facts in exported(signed)] == ["bundle", "download"]
+    assert "taken 1" in state(ada)
+    assert "took a bundle" in words(ada.get("/audit/access"))
+
+
+def test_what_a_crash_ended_goes_on_and_is_one_export(
+    signed: SealedBank, exporter: Exporter, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ask(ada, kind="model", model="loans")
+    real = bundles.Maker._log
+
+    def crash(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(bundles.Maker, "_log", crash)
+    with pytest.raises(MemoryError):
+        exporter.step(AT)
+    assert (exporter.folder / f"{job}.partial" / "plan.json").exists()
+    monkeypatch.setattr(bundles.Maker, "_log", real)
+    again = Exporter(exporter.sessions, exporter.keyring, exporter.folder, turn_s=0)
+    finish(signed, again)
+    assert "done" in state(ada)
+    assert not (exporter.folder / f"{job}.partial").exists()
+    assert [facts["what"] for facts in exported(signed)] == ["bundle"]
+
+
+def test_what_cannot_be_made_says_why_and_holds_up_nothing(
+    signed: SealedBank, exporter: Exporter, ada: Visitor, site: Site
+) -> None:
+    ask(ada, kind="queue", queue="nowhere")
+    ask(ada, kind="case", model="loans", prediction_id="p1")
+    late = site.visitor("late", Grant("auditor"))
+    ask(late)
+    person = people.get_by_login(signed.bank.house.sessions, "late").person.person_id
+    house = signed.bank.house
+    people.revoke(house.sessions, house.keyring, person, Grant("auditor"), actor=SYSTEM, at=AT)
+    finish(signed, exporter, 6)
+    listed = state(ada)
+    assert "no sealed entry is about what is asked" in listed
+    assert "case p1 of loans" in listed
+    assert "Take it" in listed
+    assert "may not export entries any more" in listed
+
+
+@pytest.mark.parametrize(
+    ("terms", "fault"),
+    [
+        ({"purpose": " "}, "Say what the bundle is for"),
+        ({"kind": "case", "model": "loans"}, "needs the prediction id"),
+        ({"kind": "rumour"}, "is about one of"),
+        ({"kind": "subject", "subject": "nobody"}, "Nothing is kept about this subject"),
+        ({"kind": "reviewer", "reviewer": "nobody"}, "Nobody has the login nobody"),
+        ({"since": "2026-11-22T10:00", "until": "2026-11-21T10:00"}, "ends before it begins"),
+        ({"since": "soon"}, "is no time"),
+    ],
+)
+def test_a_question_that_does_not_fit_is_refused_with_words(
+    ada: Visitor, terms: dict[str, str], fault: str
+) -> None:
+    answer = ada.post("/audit/exports", **{"kind": "range", "purpose": "an audit", **terms})
+    assert answer.status_code == 422
+    assert fault in words(answer)
+
+
+def test_bundles_end_with_their_time_and_with_an_erasure(
+    signed: SealedBank, exporter: Exporter, ada: Visitor
+) -> None:
+    job = ask(ada, kind="case", model="loans", prediction_id="p1")
+    finish(signed, exporter, 3)
+    assert (exporter.folder / f"{job}.zip").exists()
+    exporter.step(AT + timedelta(days=8))
+    assert "expired" in state(ada)
+    assert not (exporter.folder / f"{job}.zip").exists()
+    assert ada.get(f"/audit/exports/{job}/bundle").status_code == 404
+
+
+def test_the_access_report_says_who_opened_whose_payload(
+    signed: SealedBank, ada: Visitor, site: Site
+) -> None:
+    rosa = signed.bank.person("rosa")
+    signed.bank.claim(rosa, 2)
+    told = words(ada.get("/audit/access"))
+    assert told.count("claimed it to decide it") == 2
+    assert "Nobody like this" in words(ada.get("/audit/access?who=otto"))
+    assert words(ada.get("/audit/access?who=ros")).count("claimed it") == 2
+    assert "Nobody like this" in words(ada.get("/audit/access?until=2026-11-21T08:00"))
+    assert "is no time" in words(ada.get("/audit/access?since=soon"))
+    file = ada.get("/audit/access.csv?who=rosa")
+    lines = file.text.splitlines()
+    assert lines[0].startswith("at,who,actor,kind,why,model,subject")
+    assert len(lines) == 3
+    assert re.search(r",Rosa,person:[0-9a-f-]+,access,claimed it to decide it,loans,[0-9a-f]{32},", lines[1])
+    assert exported(signed)[-1]["what"] == "access_report"
+    lead = site.visitor("lea", Grant("lead"))
+    assert lead.get("/audit/access.csv").status_code == 403
+
+
+def test_the_health_of_every_log_is_on_one_page(signed: SealedBank, ada: Visitor) -> None:
+    told = words(ada.get("/audit/logs"))
+    for log in signed.logs():
+        assert log in told
+    assert "behind" not in told or "not sealed yet" in told
+    page = ada.get("/audit/logs").text
+    assert page.count('role="img" aria-label="Grew to') == len(signed.logs())
