@@ -7,8 +7,8 @@ from flask import Blueprint, render_template
 
 from reviewsvc.console.forms import text
 from reviewsvc.domain.story_words import AUDIT_REASONS
-from reviewsvc.usecases import case_stories
-from reviewsvc.usecases.case_stories import Opened
+from reviewsvc.usecases import case_payloads, case_stories
+from reviewsvc.usecases.case_payloads import Opened
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
@@ -38,7 +38,7 @@ def show_opened(log_id: int, seq: int) -> str:
     held, found = services(), signed_in()
     model, queue = case_stories.place(held.desk, log_id, seq)
     found.require("payloads.open", model, queue)
-    opened = case_stories.open_case(
+    opened = case_payloads.open_case(
         held.desk, log_id, seq, text("why", longest=40), actor=found.actor, at=held.clock()
     )
     return _page(log_id, seq, opened)

@@ -9,18 +9,16 @@ import msgspec
 import sqlalchemy as sa
 
 from reviewsvc.db import case_entries as rows
-from reviewsvc.db import logs, seals, tasks
+from reviewsvc.db import logs, seals
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.contract import Contract
-from reviewsvc.domain.entries import Actor, Entry, Ref, parse
+from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.projections import number
-from reviewsvc.domain.shown_inputs import ShownInput, show_inputs
-from reviewsvc.domain.story_words import AUDIT_REASONS, Named, Told, captured, routed, tell
-from reviewsvc.usecases import case_log, dossiers, names
-from reviewsvc.usecases.activity import Said, record
-from reviewsvc.usecases.desk import Desk, Work
+from reviewsvc.domain.story_words import Named, Told, captured, routed, tell
+from reviewsvc.usecases import dossiers, names
+from reviewsvc.usecases.desk import Desk
 
 # So many steps of a kind are told; nobody reads more.
 _MOST: Final = 500
@@ -29,10 +27,6 @@ _MOST_LOOKS: Final = 5_000
 
 class CaseMissingError(LookupError):
     """There is no prediction at this place."""
-
-
-class ReasonError(ValueError):
-    """Why a payload is opened must be one of a few words."""
 
 
 class Step(NamedTuple):
@@ -69,22 +63,10 @@ class Story(NamedTuple):
     is_erased: bool
 
 
-class Opened(NamedTuple):
-    """What the payloads of a case hold."""
-
-    prediction_id: str
-    subject: str | None
-    source: str
-    predicted_at: datetime
-    inputs: tuple[ShownInput, ...]
-    text: str | None
-    notes: tuple[tuple[str, str], ...]
-
-
 def tell_case(desk: Desk, log_id: int, seq: int) -> Story:
     """Tell a case's story from its prediction's entry, opening no payload. Raises CaseMissingError."""
     with desk.sessions.begin() as session:
-        row = _row(session, log_id, seq)
+        row = case_row(session, log_id, seq)
         entry = parse(logs.one(session, log_id, seq))
         said = dossiers.read_said(entry)
         contract = desk.terms.contract(session, row.model, row.contract_version)
@@ -115,33 +97,8 @@ def tell_case(desk: Desk, log_id: int, seq: int) -> Story:
 def place(desk: Desk, log_id: int, seq: int) -> tuple[str, str | None]:
     """Return a case's model and its queue, for permissions. Raises CaseMissingError."""
     with desk.sessions.begin() as session:
-        row = _row(session, log_id, seq)
+        row = case_row(session, log_id, seq)
         return row.model, row.task_queue
-
-
-def open_case(desk: Desk, log_id: int, seq: int, why: str, *, actor: Actor, at: datetime) -> Opened:
-    """Open the payloads of a case for an auditor, which is logged.
-
-    Raises ReasonError, CaseMissingError, and ErasedError once they cannot be opened any more.
-    """
-    if why not in AUDIT_REASONS:
-        raise ReasonError(f"say why it is opened: {', '.join(AUDIT_REASONS)}")
-    with desk.work(actor, at) as work:
-        row = _row(work.session, log_id, seq)
-        entry = parse(logs.one(work.session, log_id, seq))
-        event = dossiers.open_event(work.session, desk, entry, log_id)
-        contract = desk.terms.contract(work.session, row.model, row.contract_version)
-        notes = tuple(_notes(work, row))
-        _log_access(work, row, entry, why)
-        return Opened(
-            event.prediction_id,
-            event.subject,
-            event.source,
-            event.predicted_at,
-            show_inputs(contract, event),
-            event.output.text,
-            notes,
-        )
 
 
 class _Placed(NamedTuple):
@@ -155,7 +112,8 @@ class _Placed(NamedTuple):
 _ORDER: Final = {"policy": 0, "captured": 1, "routed": 2}
 
 
-def _row(session: Session, log_id: int, seq: int) -> sa.Row[Any]:
+def case_row(session: Session, log_id: int, seq: int) -> sa.Row[Any]:
+    """Return the row of a case. Raises CaseMissingError."""
     row = rows.case(session, log_id, seq)
     if row is None:
         raise CaseMissingError(f"Log {log_id} has no prediction at {seq}, or it is not kept any more.")
@@ -252,26 +210,3 @@ def _can_open(session: Session, desk: Desk, entry: Entry) -> bool:
     except LookupError:
         return False
     return True
-
-
-def _notes(work: Work, row: sa.Row[Any]) -> Iterable[tuple[str, str]]:
-    if row.task_id is None:
-        return
-    found = tasks.decision_rows(work.session, row.task_id)
-    called = tasks.names_of(work.session, {each.reviewer_id for each in found})
-    for each in found:
-        opened = dossiers.open_secrets(work.session, work.desk, each.log_id, each.seq)
-        text = " · ".join(filter(None, (opened.text, opened.note))) if opened else ""
-        if text:
-            yield called.get(each.reviewer_id, "somebody"), text
-
-
-def _log_access(work: Work, row: sa.Row[Any], entry: Entry, why: str) -> None:
-    access = f.Access(why=why, task=str(row.task_id) if row.task_id else None)
-    if row.task_id is not None:
-        task = tasks.get(work.session, row.task_id)
-        if task is not None:
-            case_log.write(work, task, entry, "access", access)
-            return
-    said = Said("access", access, about=row.model, ref=Ref(row.log, entry.seq))
-    record(work.session, work.desk.keyring, [said], actor=work.actor, at=work.at)

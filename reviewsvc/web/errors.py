@@ -15,6 +15,7 @@ from reviewsvc.domain.tiles import TileError
 from reviewsvc.usecases import (
     auth,
     bundle_parts,
+    case_payloads,
     case_stories,
     claims,
     decisions,
@@ -109,7 +110,7 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     bundle_parts.BundleError: Known(422, "unfit_question", "This cannot be asked"),
     exports.ExportMissingError: Known(404, "export_missing", TITLES[404]),
     exports.NotYoursError: Known(403, "not_yours", TITLES[403]),
-    case_stories.ReasonError: Known(422, "unfit_reason", _UNFIT),
+    case_payloads.ReasonError: Known(422, "unfit_reason", _UNFIT),
     searches.SearchError: Known(422, "unfit_search", _UNFIT),
     receipts.NotSealedError: Known(409, "not_sealed", "This is not sealed yet"),
     receipt_check.UnreadableError: Known(422, "unreadable_receipt", "This is no receipt"),
