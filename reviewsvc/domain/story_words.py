@@ -10,14 +10,14 @@ from reviewsvc.domain.entries import Entry
 from reviewsvc.domain.moments import moment
 
 WHY: Final[Mapping[str, str]] = {
-    "claim": "claimed it to decide it",
-    "look": "looked at it",
-    "decision": "asked what became of it",
-    "quarantine": "looked at an event that could not be read",
-    "audit": "opened it for an audit",
-    "complaint": "opened it because of a complaint",
-    "incident": "opened it because of an incident",
-    "request": "opened it at the subject's request",
+    "claim": "to decide it",
+    "look": "to look at it",
+    "decision": "to answer what became of it",
+    "quarantine": "as an event that could not be read",
+    "audit": "for an audit",
+    "complaint": "because of a complaint",
+    "incident": "because of an incident",
+    "request": "at the subject's request",
 }
 # Why an auditor may open a payload: what they choose from.
 AUDIT_REASONS: Final = ("audit", "complaint", "incident", "request")
@@ -86,7 +86,7 @@ def routed(said: f.Prediction, reasons: Mapping[str, str]) -> Told:
 
 
 def _opened(_: Entry, said: f.Access, __: Named) -> Told:
-    return Told("opened", f"Opened: {WHY.get(said.why, said.why)}")
+    return Told("opened", f"Payload opened {WHY.get(said.why, said.why)}")
 
 
 def _decided(_: Entry, said: f.Decision, named: Named) -> Told:

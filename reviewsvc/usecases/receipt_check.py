@@ -22,7 +22,7 @@ _UNPROVED: Final = (
         "what the encrypted payload says: the entry only commits to it; whoever has the payload and its salt "
         "can show it"
     ),
-    "that everybody is shown the same log: cosignatures of witnesses tell, with `reviewsvc-verify --policy`",
+    "that everybody is shown the same log: cosignatures of witnesses tell, with reviewsvc-verify --policy",
 )
 _OURS: Final = (
     "Whoever runs this page also keeps the log. To depend on nobody, run reviewsvc-verify on your own "

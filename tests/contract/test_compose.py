@@ -21,6 +21,7 @@ SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 OURS: Final = {
     name: service for name, service in SERVICES.items() if service["image"].startswith("reviewsvc:")
 }
+EXPORTS: Final = "exports:/var/lib/reviewsvc-exports"
 ONCE: Final = {"migrate", "topics"}
 SIGNER: Final = "signer"
 ON_DATA: Final = OURS.keys() - ONCE - {SIGNER}
@@ -76,7 +77,7 @@ def test_our_containers_own_nothing_and_write_nowhere(name: str) -> None:
     user = "10002:10001" if name == SIGNER else "10001:10001"
     assert (service["user"], service["read_only"], service["cap_drop"]) == (user, True, ["ALL"])
     assert "no-new-privileges:true" in service["security_opt"]
-    assert ("volumes" in service) == (name in {SIGNER, "worker"})
+    assert ("volumes" in service) == (name in {SIGNER, "worker", "web"})
 
 
 def test_the_signer_is_alone_with_its_key_and_only_the_worker_may_ask_it() -> None:
@@ -89,9 +90,15 @@ def test_the_signer_is_alone_with_its_key_and_only_the_worker_may_ask_it() -> No
     )
     assert signer["volumes"] == ["signer:/var/lib/signer", "signer-socket:/run/signer"]
     assert (Path(key).parent, Path(socket).parent) == (Path("/var/lib/signer"), Path("/run/signer"))
-    assert worker["volumes"] == ["signer-socket:/run/signer:ro"]
+    assert worker["volumes"] == ["signer-socket:/run/signer:ro", EXPORTS]
     assert _environment("worker")["REVIEWSVC_SIGNER_SOCKET"] == socket
     assert [name for name in OURS if "REVIEWSVC_SIGNING_KEY_FILE" in _environment(name)] == [SIGNER]
+
+
+def test_bundles_that_the_worker_makes_are_there_for_the_web_process_to_give() -> None:
+    assert OURS["web"]["volumes"] == [EXPORTS]
+    folders = {_environment(name)["REVIEWSVC_EXPORT_DIR"] for name in ("web", "worker")}
+    assert folders == {EXPORTS.partition(":")[2]}
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -18,10 +18,11 @@ pytestmark = pytest.mark.browser
 
 LOOKS = (("light", 1440, 900), ("dark", 400, 800))
 MOST_TABS = 90
-FOCUSED = (
-    "(() => { const e = document.activeElement; return [...(e.labels || []), e].map(l => "
-    "l.textContent).join(' '); })()"
-)
+FOCUSED = """(() => {
+  const one = document.activeElement;
+  if (!one.matches("a, button, input, select, textarea, summary")) return "";
+  return [...(one.labels || []), one].map((each) => each.textContent).join(" ");
+})()"""
 
 
 def reach(page: Page, name: str) -> None:
@@ -56,7 +57,7 @@ def found() -> Iterator[dict[str, list[str]]]:
 def look(page: Page, found: dict[str, list[str]], name: str) -> None:
     """Look at a page in both themes, each at another width."""
     for theme, width, height in LOOKS:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # one of the two words
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type] # one of the two words
         page.set_viewport_size({"width": width, "height": height})
         found[f"{name} {theme} {width}"] = faults(page)
         if folder := os.environ.get("PICTURES"):

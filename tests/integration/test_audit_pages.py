@@ -114,7 +114,7 @@ def test_a_case_is_told_from_its_capture_to_its_label_without_opening_it(
         "Captured: loans said Approve",
         "Sent to people, in the queue unsure",
         "unsure: Unsure",
-        "Opened: claimed it",
+        "Payload opened to decide it",
         "Answered: refuse, otherwise than the model",
         "Label: refuse",
     ]
@@ -135,12 +135,12 @@ def test_payloads_open_for_who_may_and_leave_their_reason(
     assert ada.post(f"{path}/open", why="curiosity").status_code == 422
     before = audited.bank.kinds("activity").count("access")
     told = words(ada.post(f"{path}/open", why="complaint"))
-    for expected in ("subject of p0", "4,200.5", "as the file says", "opened it because of a complaint"):
+    for expected in ("subject of p0", "4,200.5", "as the file says", "Payload opened because of a complaint"):
         assert expected in told, expected
     assert audited.bank.kinds("activity").count("access") == before + 1
     (auto,) = cases(ada.post("/audit", prediction_id="sure"))
     assert "subject of sure" in words(ada.post(f"{auto}/open", why="audit"))
-    assert "opened it for an audit" in words(ada.get(auto))
+    assert "Payload opened for an audit" in words(ada.get(auto))
     nobody = site.visitor("nobody", Grant("reviewer"))
     for asked in ("/audit", path, "/audit/receipts/1/0", "/audit/receipts/1/0/proof"):
         assert nobody.get(asked).status_code == 403
