@@ -1,12 +1,16 @@
 """What an auditor's programs ask: entries, stories, receipts, the logs' health, opened payloads."""
 
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
+import msgspec
 from flask_smorest import Blueprint
 
 from reviewsvc.api import audit_schemas as s
+from reviewsvc.domain.anchoring import State
 from reviewsvc.domain.entries import Ref
+from reviewsvc.domain.moments import moment
 from reviewsvc.usecases import (
     accesses,
     case_stories,
@@ -81,7 +85,13 @@ def verify(asked: dict[str, Any]) -> dict[str, Any]:
 def logs() -> dict[str, Any]:
     """Say how long each log is, how far it is sealed and since when."""
     found = log_lists.states(services().desk)
-    return found._asdict() | {"logs": [each._asdict() for each in found.logs]}
+    return {
+        "logs": [each._asdict() for each in found.logs],
+        "entries": found.entries,
+        "unsealed": found.unsealed,
+        "anchors": [_anchor(each) for each in found.anchored.anchors],
+        "unanchored_since": _moment(found.anchored.since),
+    }
 
 
 @blueprint.get("/audit/access")
@@ -94,6 +104,15 @@ def access(asked: dict[str, Any]) -> dict[str, Any]:
     after = accesses.Cursor(*_cursor(asked["after"]) or accesses.NEWEST)
     found = accesses.page(services().sessions, wanted, after, asked["limit"])
     return {"items": [each._asdict() for each in found.items], "next": found.next and _text(found.next)}
+
+
+def _anchor(state: State) -> dict[str, Any]:
+    times = {"kept_at": _moment(state.kept_at), "since": _moment(state.since)}
+    return msgspec.structs.asdict(state) | times
+
+
+def _moment(at_us: int | None) -> datetime | None:
+    return None if at_us is None else moment(at_us)
 
 
 def _found(found: Found, logs: dict[int, str]) -> dict[str, Any]:

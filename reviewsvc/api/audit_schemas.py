@@ -132,14 +132,30 @@ class LogHealth(Schema):
     last_at = fields.AwareDateTime(required=True, allow_none=True)
     sealed = fields.Integer(required=True, allow_none=True)
     sealed_at = fields.AwareDateTime(required=True, allow_none=True)
+    anchored = fields.Integer(required=True, allow_none=True)
+
+
+class AnchorHealth(Schema):
+    """How far an anchor is with the root log; `since` is when what it lacks was first signed."""
+
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    place = fields.String(required=True)
+    size = fields.Integer(required=True)
+    kept_at = fields.AwareDateTime(required=True, allow_none=True)
+    since = fields.AwareDateTime(required=True, allow_none=True)
+    outcome = fields.String(required=True, allow_none=True)
+    why = fields.String(required=True, allow_none=True)
 
 
 class LogsHealth(Schema):
-    """Every log, the root first."""
+    """Every log, the root first, and every anchor."""
 
     items = fields.List(fields.Nested(LogHealth), required=True, attribute="logs")
     entries = fields.Integer(required=True)
     unsealed = fields.Integer(required=True)
+    anchors = fields.List(fields.Nested(AnchorHealth), required=True)
+    unanchored_since = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class AccessAsked(Schema):

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template
 
+from reviewsvc.domain.anchoring import KEPT, State
+from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.usecases import log_lists
 from reviewsvc.usecases.log_lists import Growth, LogState
 from reviewsvc.web.permissions import permission
@@ -23,12 +25,35 @@ def show() -> str:
     held = services()
     found = log_lists.states(held.desk)
     return render_template(
-        "audit_logs.html", logs=[_row(log, held.clock()) for log in found.logs], total=found
+        "audit_logs.html",
+        logs=[_row(log, held.clock()) for log in found.logs],
+        total=found,
+        anchors=[_anchor(each, held.clock()) for each in found.anchored.anchors],
+        unanchored_since=_moment(found.anchored.since),
     )
 
 
 def _row(log: LogState, at: datetime) -> dict[str, Any]:
     return log._asdict() | {"points": _points(log.growth, at) if log.growth else None}
+
+
+def _anchor(state: State, at: datetime) -> dict[str, Any]:
+    """Say how far an anchor is: `behind` is how many entries of the root log it lacks."""
+    return {
+        "name": state.name,
+        "kind": state.kind.replace("_", " "),
+        "place": state.place,
+        "size": state.size,
+        "behind": state.sealed - state.size,
+        "kept_at": _moment(state.kept_at),
+        "since": _moment(state.since),
+        "is_late": state.is_late(microseconds(at)),
+        "trouble": state.why if state.outcome not in {None, KEPT} else None,
+    }
+
+
+def _moment(at_us: int | None) -> datetime | None:
+    return None if at_us is None else moment(at_us)
 
 
 def _points(growth: Growth, at: datetime) -> str:

@@ -12,22 +12,21 @@ _LOGS: Final = """
 SELECT l.log_id, l.name, l.kind, h.frozen, h.size, h.last_at, c.size AS sealed, c.at AS sealed_at,
     a.size AS anchored, a.at AS anchored_seal_at
 FROM log l JOIN head h USING (log_id)
+CROSS JOIN (SELECT min(log_id) AS first, max(log_id) AS newest FROM log WHERE kind = 'root') roots
 LEFT JOIN LATERAL (
     SELECT size, at FROM checkpoint WHERE log_id = l.log_id ORDER BY size DESC LIMIT 1
 ) c ON true
 LEFT JOIN LATERAL (
     SELECT size, at FROM checkpoint WHERE log_id = l.log_id
-    AND (root_seq < %(anchored)s OR (root_seq IS NULL AND size <= %(anchored)s)) ORDER BY size DESC LIMIT 1
+    AND ((root_seq < %(anchored)s AND coalesce(root_log_id, roots.first) = roots.newest)
+        OR (root_seq IS NULL AND log_id = roots.newest AND size <= %(anchored)s))
+    ORDER BY size DESC LIMIT 1
 ) a ON true
 ORDER BY l.kind <> 'root', l.name
 """
 _BODIES: Final = (
     "SELECT e.log_id, e.seq, e.body FROM unnest(%(logs)s::int[], %(seqs)s::bigint[]) AS p(log_id, seq) "
     "JOIN entry e USING (log_id, seq) ORDER BY 1, 2"
-)
-_LAST: Final = (
-    "SELECT a.log_id, l.name AS log, a.seq, a.at, e.body FROM activity a JOIN entry e USING (log_id, seq) "
-    "JOIN log l USING (log_id) WHERE a.kind = %(kind)s ORDER BY a.at DESC LIMIT 1"
 )
 
 
@@ -40,8 +39,3 @@ def bodies(session: Session, places: Sequence[tuple[int, int]]) -> list[sa.Row[A
     """Return the entries at these places (log_id, seq), in order: log_id, seq, body."""
     columns = list(zip(*places, strict=True)) or [(), ()]
     return list(run(session, _BODIES, {"logs": list(columns[0]), "seqs": list(columns[1])}))
-
-
-def last_of_kind(session: Session, kind: str) -> sa.Row[Any] | None:
-    """Return the newest entry of a kind that stands in an activity log."""
-    return run(session, _LAST, {"kind": kind}).first()

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from reviewsvc.db import log_health as rows
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain.moments import moment
+from reviewsvc.usecases import anchors
+from reviewsvc.usecases.anchors import Anchored
 from reviewsvc.usecases.desk import Desk
 
 # So many points make the picture of a log's growth.
@@ -39,11 +41,12 @@ class LogState(NamedTuple):
 
 
 class Logs(NamedTuple):
-    """All logs, the root first, and how many entries they have together."""
+    """All logs, the root first, how many entries they have together, and how far they are anchored."""
 
     logs: list[LogState]
     entries: int
     unsealed: int
+    anchored: Anchored
 
 
 class _At(msgspec.Struct, gc=False):
@@ -53,14 +56,16 @@ class _At(msgspec.Struct, gc=False):
 _read_at = msgspec.json.Decoder(_At).decode
 
 
-def states(desk: Desk, anchored_root: int = 0) -> Logs:
-    """Return the state of every log; `anchored_root` is how far an anchor has the root log."""
+def states(desk: Desk) -> Logs:
+    """Return the state of every log."""
     with desk.sessions.begin() as session:
+        anchored = anchors.overview(session)
+        anchored_root = max((each.size for each in anchored.anchors), default=0)
         found = rows.logs(session, anchored_root)
         growths = _growths(session, found)
     logs = [_state(row, growths.get(row.log_id), anchored_root) for row in found]
     unsealed = sum(log.size - (log.sealed or 0) for log in logs)
-    return Logs(logs, sum(log.size for log in logs), unsealed)
+    return Logs(logs, sum(log.size for log in logs), unsealed, anchored)
 
 
 def names(desk: Desk) -> list[str]:

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from reviewsvc.domain.permissions import Grant
 from tests.fixtures.bundled import alone, verifier_keys
-from tests.fixtures.cases import event
+from tests.fixtures.cases import POLICY, event
 from tests.fixtures.sealed import SealedBank
 from tests.fixtures.service import Site, Visitor
 
@@ -23,6 +23,7 @@ CASE = re.compile(r'href="(/audit/cases/\d+/\d+)"')
 def audited(signed: SealedBank) -> SealedBank:
     """Four cases, of which two were answered, and everything sealed."""
     bank = signed.bank
+    bank.apply({**POLICY, "rules": POLICY["rules"][:1]})
     bank.capture([event("p0"), event("p1", subject="one"), event("p2", subject="one"), event("sure", **SURE)])
     rosa, otto = bank.person("rosa"), bank.person("otto")
     (first,) = bank.claim(rosa)
