@@ -34,7 +34,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 _FIND_BYTES: Final = 8
 _LATEST: Final = 2**63 - 1
 # How many entries a page looks through, at first and at most: about a second's work.
-_WINDOWS: Final = (1_000, 100_000)
+_WINDOWS: Final = (1_000, 500_000)
 _MOST_CASES: Final = 10_000
 
 
