@@ -120,9 +120,11 @@ def _cosign(cosigner: Cosigner, body: bytes) -> tuple[HTTPStatus, str, bytes]:
         status, told = refused.status, f"{refused}\n"
         if refused.size is not None:
             media, told = SIZE_MEDIA, f"{refused.size}\n"
-        # What does not extend what was cosigned, though its log signed it, may be the proof of a fork.
-        tell = _log.error if status == HTTPStatus.UNPROCESSABLE_ENTITY else _log.info
-        tell("not cosigned", status=int(status), reason=str(refused), request=body.decode(errors="replace"))
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            # What does not extend what was cosigned, though its log signed it, may be the proof of a fork.
+            _log.error("not cosigned", status=422, reason=str(refused), request=body.decode(errors="replace"))
+        else:
+            _log.info("not cosigned", status=int(status), reason=str(refused))
     except SigningError as error:
         status, told = HTTPStatus.INTERNAL_SERVER_ERROR, "the witness cannot use its state\n"
         _log.error("could not cosign", reason=str(error))

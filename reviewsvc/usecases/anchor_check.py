@@ -11,6 +11,7 @@ from reviewsvc.crypto.time_stamps import TimeStampError
 from reviewsvc.db.hot import anchored
 from reviewsvc.db.hot.anchored import Cosigned, Stamp
 from reviewsvc.db.hot.connection import Connected
+from reviewsvc.domain.moments import moment
 
 
 class Wrong(NamedTuple):
@@ -19,6 +20,12 @@ class Wrong(NamedTuple):
     root_log_id: int
     size: int
     what: str
+
+
+def remarks(conn: Connected) -> list[str]:
+    """Say since when no anchor has what is signed, if none has."""
+    since = anchored.unanchored_since(conn)
+    return [] if since is None else [f"UNANCHORED-SINCE {moment(since):%Y-%m-%dT%H:%M:%SZ}"]
 
 
 def check(conn: Connected) -> Iterator[Wrong]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from threading import Lock
 from typing import Final
 
 from prometheus_client import Gauge
@@ -105,8 +106,11 @@ class Anchorer:
         )
 
     def _prover(self, root: SealedLog) -> Callable[[int], Sequence[bytes]]:
+        one_at_a_time = Lock()
+
         def prove(old: int) -> Sequence[bytes]:
-            with self._sessions.begin() as session:
+            # Witnesses are asked at once; their proofs must not take up all connections.
+            with one_at_a_time, self._sessions.begin() as session:
                 read = tiles.node_reader(Sessions.psycopg(session), root)
                 return consistency_proof(old, root.size, read)
 

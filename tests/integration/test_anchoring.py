@@ -17,6 +17,7 @@ from reviewsvc.crypto.cosigner import Cosigner, make_keys
 from reviewsvc.crypto.notes import COSIGNATURE, Signer, Verifier, parse_verifier
 from reviewsvc.db import logs
 from reviewsvc.db import tables as t
+from reviewsvc.db.hot import anchored
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.anchoring import Anchor, Head, Kept, State
 from reviewsvc.domain.bundle import Question
@@ -73,7 +74,9 @@ def states(held: SealedBank) -> dict[str, State]:
 
 def since(held: SealedBank) -> int | None:
     with held.sessions.begin() as session:
-        return anchors.overview(session).since
+        found = anchors.overview(session).since
+        assert anchored.unanchored_since(Sessions.psycopg(session)) == found
+    return found
 
 
 def sealed(held: SealedBank) -> int:
@@ -143,23 +146,40 @@ def test_two_witnesses_a_folder_and_an_authority_keep_what_is_sealed(
     assert len(list((far / "root" / "0").iterdir())) == 2
 
 
-def test_an_idle_house_anchors_hourly_and_what_it_writes_makes_nothing_due(
-    signed: SealedBank, tmp_path: Path
-) -> None:
+class Stamps:
+    """An anchor that gives back as much as time-stamp authorities do."""
+
+    kind, place, every_s, vkey = "time_stamp", "", 60, None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def keep(self, head: Head, _old: int) -> Kept:
+        return Kept(evidence=f"{self.name} {head.size} ".encode() * 400)
+
+
+def test_an_idle_house_anchors_hourly_and_hardly_grows(signed: SealedBank, tmp_path: Path) -> None:
     signed.seal()
-    made = anchorer(signed, Choice(folder=str(tmp_path)))
-    assert made.step(AT) == 1
-    first = sealed(signed)
-    kept = []
-    for minute in range(1, 6 * 60):
-        signed.seal(AT + minute * MINUTE)
-        kept.append(made.step(AT + minute * MINUTE))
-    assert sum(kept) == 5
-    assert sealed(signed) - first == 5
-    assert [each["outcome"] for each in said(signed)] == ["kept"] * 6
+    others: Sequence[Anchor] = chosen(Choice(folder=str(tmp_path)))[0]
+    made = Anchorer(signed.sessions, signed.bank.house.keyring, [*others, *map(Stamps, "abcd")])
+    assert made.step(AT) == 5
+    first, size = sealed(signed), stored_bytes(signed)
+    kept = 0
+    for turn in range(1, 24 * 12):
+        signed.seal(AT + turn * 5 * MINUTE)
+        kept += made.step(AT + turn * 5 * MINUTE)
+    assert kept == 5 * 23
+    assert sealed(signed) - first == 23
+    assert [each["outcome"] for each in said(signed)] == ["kept"] * 5 * 24
+    assert stored_bytes(signed) - size < 1_000_000
     before = sealed(signed)
-    act(signed, AT + 6 * HOUR - 30 * SECOND)
+    act(signed, AT + 24 * HOUR - 30 * SECOND)
     assert sealed(signed) > before, "something else is sealed at once, and the anchors' entries with it"
+
+
+def stored_bytes(held: SealedBank) -> int:
+    with held.sessions.begin() as session:
+        return int(session.scalar(sa.text("SELECT pg_database_size(current_database())")) or 0)
 
 
 def test_what_fails_is_retried_with_patience_told_once_an_hour_and_seen(

@@ -54,6 +54,25 @@ LEFT JOIN time_stamp s ON s.sha256 = a.evidence
 WHERE a.evidence IS NOT NULL
 """
 
+_BEHIND = """
+WITH root AS (SELECT log_id FROM log WHERE kind = 'root' ORDER BY incarnation DESC LIMIT 1),
+kept AS (
+    SELECT coalesce(max(a.size), 0) AS size FROM anchoring a JOIN root USING (log_id)
+    WHERE a.kind <> 'witness' OR NOT EXISTS (SELECT FROM anchoring q WHERE q.kind = 'quorum')
+)
+SELECT c.at FROM checkpoint c JOIN root USING (log_id) CROSS JOIN kept
+WHERE c.size > kept.size ORDER BY c.size LIMIT 1
+"""
+
+
+def unanchored_since(conn: Connected) -> int | None:
+    """The time of the first checkpoint of the root log that no anchor has, microseconds; None if one has all.
+
+    Where witnesses have a quorum, it is the quorum that counts, not each witness.
+    """
+    row = conn.execute(_BEHIND).fetchone()
+    return int(row[0]) if row else None
+
 
 def cosigned_root(conn: Connected, log_id: int, most: int) -> Root | None:
     """A root log's newest checkpoint, up to a size, that enough witnesses cosigned; any, without a quorum."""
