@@ -98,7 +98,7 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
         stamp = anchored.stamp(conn, newest.log_id, standing[0][0].size)
         terms = _terms(session, keyring, asked.question)
     for root, pinned in standing:
-        logs = _meant(pinned, asked.question)
+        logs = _meant(pinned, asked.question, must=root is standing[-1][0])
         pieces = [_piece(sessions, log, asked.question, terms, folder) for log in logs]
         pieces = [piece for piece in pieces if piece.scope.entries]
         if pieces:
@@ -124,11 +124,13 @@ def picked(folder: Path, log_id: int) -> Iterator[int]:
             yield from array("q", data)
 
 
-def _meant(pinned: list[PinnedLog], question: Question) -> list[PinnedLog]:
-    """The logs that may hold what is asked; QuestionError if one is named that is not sealed."""
+def _meant(pinned: list[PinnedLog], question: Question, *, must: bool) -> list[PinnedLog]:
+    """The logs that may hold what is asked; if one is named that is not sealed, none, or QuestionError."""
     if question.logs:
         known = {log.name: log for log in pinned}
         missing = [name for name in question.logs if name not in known]
+        if missing and not must:
+            return []
         if missing:
             raise QuestionError(f"there is no sealed log {', '.join(missing)}")
         return [known[name] for name in sorted(set(question.logs))]
