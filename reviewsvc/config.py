@@ -137,6 +137,7 @@ class Settings:
     signing_key_file: str = _setting("REVIEWSVC_SIGNING_KEY_FILE", "")
     signer_state_file: str = _setting("REVIEWSVC_SIGNER_STATE_FILE", "")
     signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
+    verifier_keys_file: str = _setting("REVIEWSVC_VERIFIER_KEYS_FILE", "")
     erasure_journal: str = _setting("REVIEWSVC_ERASURE_JOURNAL", "")
     restore_second_person: bool = _setting("REVIEWSVC_RESTORE_SECOND_PERSON", False)  # noqa: FBT003 - a default
     witness_key_file: str = _setting("REVIEWSVC_WITNESS_KEY_FILE", "")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from reviewsvc.commands.anchors import anchors
 from reviewsvc.commands.bundles import bundle, receipt
 
 if TYPE_CHECKING:
+    from reviewsvc.db.hot.connection import Connected
     from reviewsvc.domain.verdict import Report
     from reviewsvc.usecases.publishing import Place
+    from reviewsvc.usecases.outside_view import Marks
 
 Progress = Callable[[str, int, int], None]
 
@@ -30,23 +33,83 @@ audit.add_command(anchors)
 
 @audit.command()
 @click.option("--log", "only", metavar="NAME", help="Verify this log alone, e.g. activity/0/0.")
-@click.option("--chain-only", is_flag=True, help="Leave out the projections: bytes, linkage and heads alone.")
+@click.option(
+    "--seqs",
+    metavar="FIRST:BEHIND",
+    help="With --log: these entries alone, and those up to the signed checkpoints around them.",
+)
+@click.option(
+    "--since-last", is_flag=True, help="What came behind the checkpoints that were verified before."
+)
+@click.option(
+    "--keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Verifier keys that you had elsewhere, one a line; else those that the settings name.",
+)
+@click.option(
+    "--memory",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to keep what was verified; else verified.json in REVIEWSVC_DATA_DIR.",
+)
+@click.option("--chain-only", is_flag=True, help="Leave out the projections: hashes and signatures alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def verify(only: str | None, *, chain_only: bool, as_json: bool) -> None:
+def verify(
+    only: str | None,
+    seqs: str | None,
+    keys: Path | None,
+    memory: Path | None,
+    *,
+    since_last: bool,
+    chain_only: bool,
+    as_json: bool,
+) -> None:
     """Recompute every hash from stored bytes and compare all that hangs on them.
 
     Exit code: 0 VERIFIED, 1 TAMPERED, 2 INCOMPLETE or SELF-CONSISTENT, 3 could not run.
     """
     from reviewsvc import config
+    from reviewsvc.commands.audit_outside import marks_path, outside_view
     from reviewsvc.db.hot.connection import connect
     from reviewsvc.domain.verdict import EXIT_CODES
     from reviewsvc.usecases import verification
+    from reviewsvc.usecases.outside_view import load_marks
 
-    url = config.load("DATABASE_URL").database_url
-    with connect(url, "read") as conn, _progress() as progress:
-        report = verification.verify(conn, only=only, projections=not chain_only, progress=progress)
+    settings = config.load("DATABASE_URL")
+    path = marks_path(settings, memory)
+    marks = load_marks(path)
+    if since_last and marks is None:
+        raise click.ClickException(f"Nothing is remembered in {path}: run `reviewsvc audit verify` once.")
+    outside = outside_view(settings, keys, marks)
+    scope = verification.Scope(only, _range(only, seqs), since_last, projections=not chain_only)
+    with connect(settings.database_url, "read") as conn, _progress() as progress:
+        report = verification.verify(conn, scope=scope, outside=outside, progress=progress)
+        _remember(conn, path, report, marks)
     click.echo(_as_json(report) if as_json else _as_text(report))
     sys.exit(EXIT_CODES[report.verdict])
+
+
+def _range(only: str | None, seqs: str | None) -> range | None:
+    if seqs is None:
+        return None
+    first, colon, behind = seqs.partition(":")
+    if only is None or not (first.isdecimal() and colon and behind.isdecimal()):
+        raise click.UsageError("--seqs FIRST:BEHIND goes with --log NAME, e.g. --seqs 1000:2000.")
+    return range(int(first), int(behind))
+
+
+def _remember(conn: "Connected", path: Path, report: "Report", marks: "Marks | None") -> None:
+    """Keep what was found to be as it was signed; a place that cannot be written is said, no more."""
+    from reviewsvc.db.hot import scan
+    from reviewsvc.domain.verdict import Verdict
+    from reviewsvc.usecases.outside_view import save_marks
+
+    is_good = report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}
+    if not is_good or not any(log.seal for log in report.logs):
+        return
+    try:
+        save_marks(path, scan.installed(conn), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", report, marks)
+    except OSError as fault:
+        click.echo(f"What was verified is not remembered: {fault}", err=True)
 
 
 @audit.command()
@@ -135,6 +198,7 @@ def _fields(report: "Report") -> dict[str, object]:
         "entries": report.entries,
         "seconds": report.seconds,
         "logs": report.logs,
+        "not_proved": report.not_proved,
         "more_findings": sum(log.more_findings for log in report.logs),
     }
 
@@ -155,11 +219,4 @@ def _as_text(report: "Report") -> str:
     ]
     remark = f" ({', '.join(report.remarks)})" if report.remarks else ""
     lines.append(f"{report.verdict}{remark}: {report.entries} entries in {report.seconds} s")
-    lines.append(_UNPROVED)
-    return "\n".join(lines)
-
-
-_UNPROVED = (
-    "Not proved by this: that the logs were never rewritten as a whole, since no head was signed or kept "
-    "elsewhere; nor that producers sent everything, or the truth."
-)
+    return "\n".join([*lines, *(f"Not proved by this: {each}." for each in report.not_proved)])

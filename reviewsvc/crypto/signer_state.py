@@ -62,6 +62,11 @@ class SignerState:
         return self._tips
 
 
+def read_tips(path: Path) -> dict[str, Tip]:
+    """Read what was signed, by origin, without a lock: the file is replaced whole. Raises SigningError."""
+    return SignerState(path)._read()  # noqa: SLF001 - the same file, for who only looks
+
+
 def _encode(tips: dict[str, Tip]) -> bytes:
     lines = [_HEADER, *(f"{tip.size} {tip.root} {tip.origin}" for tip in tips.values())]
     return ("\n".join(lines) + f"\nend {len(tips)}\n").encode()

@@ -24,7 +24,7 @@ from reviewsvc.demo.program import with_token
 from reviewsvc.demo.reviewers import Reviewer
 from reviewsvc.demo.run import data_folder, sayer
 from reviewsvc.demo.sender import Sender, run_name
-from reviewsvc.local.processes import environment
+from reviewsvc.local.processes import environment, signing
 from reviewsvc.local.up import Say, Service
 
 WORK_SECONDS = 100
@@ -195,9 +195,14 @@ def _copies(service: Service, conn: Connected, sender: Sender) -> dict[str, int]
     }
 
 
+def _told(service: Service) -> dict[str, str]:
+    """What a verifier is told who may read the signing key and the signer's memory."""
+    return {**environment(service.settings), **signing(service.settings)}
+
+
 def _verify(service: Service, say: Say) -> list[str]:
     say("Verifying the logs …")
-    whole = tampering.verify(environment(service.settings))
+    whole = tampering.verify(_told(service))
     if whole.code == 0:
         return []
     return [f"audit verify exits {whole.code} on logs that nobody touched: {whole.report}"]
@@ -213,7 +218,7 @@ def _hand_out(demo: Demo, say: Say, place: Path, *, publish: bool) -> list[str]:
 
 def _tamper(service: Service) -> tuple[bool, list[str]]:
     with tampering.one_byte_changed(service.owner_url) as place:
-        touched = tampering.verify(environment(service.settings))
+        touched = tampering.verify(_told(service))
     if touched.code == 1 and touched.names(place):
         return True, []
     told = f"audit verify exits {touched.code} naming {touched.report.get('findings')}"

@@ -22,9 +22,13 @@ class Chain:
         self._at = b""
         self._start = f'{{"v":1,"log":"{origin}/{findings.log}","seq":'.encode()
 
-    def follow(self, chunk: Iterable[tuple[int, bytes]]) -> None:
-        """Check the next entries, given as (seq of the row, stored bytes) in the order of their rows."""
+    def follow(self, chunk: Iterable[tuple[int, bytes]]) -> list[bytes]:
+        """Check the next entries, given as (seq of the row, stored bytes) in the order of their rows.
+
+        Return their leaf hashes.
+        """
         start, expected, before, at = self._start, self.seq, self.last_hash.hex().encode(), self._at
+        leaves = []
         for seq, body in chunk:
             # Entries of one batch carry one time, so that most need no more than this comparison.
             usual = b'%b%d,"prev":"%b","at":%b,' % (start, seq, before, at)
@@ -33,8 +37,11 @@ class Chain:
             else:
                 at = self._look(seq, body, expected, before, at)
                 expected = max(expected, seq + 1)
-            before = sha256(b"\x00" + body).hexdigest().encode()
-        self.seq, self.last_hash, self._at = expected, bytes.fromhex(before.decode()), at
+            leaf = sha256(b"\x00" + body).digest()
+            leaves.append(leaf)
+            before = leaf.hex().encode()
+        self.seq, self.last_hash, self._at = expected, leaves[-1] if leaves else self.last_hash, at
+        return leaves
 
     def end(self, size: int, last_hash: bytes, last_at: int) -> None:
         """Compare with what the head says, once every entry below its size was followed."""

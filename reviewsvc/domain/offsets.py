@@ -15,6 +15,18 @@ class Offsets:
         self._topic_id: str | None = None
         self._end: int | None = 0
 
+    def resume(self, src: Src | None, said: f.Facts | None) -> bool:
+        """Take up the entry before the first one to follow; False if it does not say where it left off."""
+        match said:
+            case f.Opened() | f.Gap() | f.Continuation():
+                self.follow(0, src, said)
+            case _ if src is not None:
+                self._topic_id, self._end = src.topic_id, src.offset - src.skipped
+                self.follow(0, src, said)
+            case _:
+                return False
+        return True
+
     def follow(self, seq: int, src: Src | None, said: f.Facts | None) -> None:
         """Take up the next entry; one of an unknown kind has no facts, and need not come from Kafka."""
         match said:

@@ -68,7 +68,7 @@ def with_losses(
         if said is None or only not in {None, said.log}:
             continue
         before = by_name.get(said.log) or LogReport(said.log, 0, "")
-        told = findings(log, said, before.size if said.log in known else None)
+        told = findings(log, said, before.first + before.size if said.log in known else None)
         if told or said.log in by_name:
             by_name[said.log] = structs.replace(before, findings=[*before.findings, *told])
     return list(by_name.values())

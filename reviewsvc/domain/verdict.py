@@ -42,10 +42,10 @@ class Findings:
         self.found: list[Finding] = []
         self.more = 0
 
-    def note(self, seq: int, what: str) -> None:
+    def note(self, seq: int, what: str, verdict: Verdict = Verdict.TAMPERED) -> None:
         """Remember that something is wrong at a seq."""
         if len(self.found) < MOST_FINDINGS:
-            self.found.append(Finding(self.log, seq, what))
+            self.found.append(Finding(self.log, seq, what, verdict))
         else:
             self.more += 1
 
@@ -55,7 +55,10 @@ class Findings:
 
 
 class LogReport(Struct, frozen=True):
-    """What was found in one log: entries read, the last one's hash in hex, findings beyond those listed."""
+    """What was found in one log: its size, the last entry's hash in hex, findings beyond those listed.
+
+    The entries from `first` on were read; `sealed` of all of them are signed, with the tree's root `seal`.
+    """
 
     log: str
     size: int
@@ -63,16 +66,20 @@ class LogReport(Struct, frozen=True):
     findings: list[Finding] = []
     unknown_kinds: list[str] = []
     more_findings: int = 0
+    first: int = 0
+    sealed: int = 0
+    seal: str = ""
 
 
 class Report(Struct, frozen=True):
-    """What was found in all of them."""
+    """What was found in all of them, and what all of it does not prove."""
 
     verdict: Verdict
     remarks: list[str]
     logs: list[LogReport]
     entries: int
     seconds: float
+    not_proved: list[str] = []
 
     @property
     def findings(self) -> list[Finding]:

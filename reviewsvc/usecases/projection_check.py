@@ -19,6 +19,7 @@ from reviewsvc.usecases.task_check import TaskCheck
 
 Chunk = list[tuple[int, bytes]]
 Rows = dict[int, tuple[Any, ...]]
+Known = dict[tuple[str, str, str], int]
 
 _FIRST_SEQ = -(2**63)
 _FIRST = ("opened", "continuation")
@@ -39,18 +40,26 @@ class ProjectionCheck:
         self._conn = conn
         self._log_sizes = {head.name: head.size for head in heads}
         self._names = wanted_rows.read_names(conn, {head.name: head.log_id for head in heads})
-        self._sizes = {head.log_id: head.size for head in heads}
         self._seen = dict.fromkeys(wanted_rows.TABLES, 0)
         self._tasks = TaskCheck(conn, self._names, [head.log_id for head in heads if head.kind == "activity"])
         self._stories = StoryCheck(conn, self._names.queues)
 
-    def begin(self, head: scan.LogHead) -> None:
-        """Start with a log."""
+    def begin(self, head: scan.LogHead, seqs: range | None = None) -> None:
+        """Start with a log, or with a part of it."""
         self._head = head
-        self._next = _FIRST_SEQ
+        self._seqs = seqs if seqs and seqs.start else range(_FIRST_SEQ, seqs.stop if seqs else head.size)
+        self._next = self._seqs.start
         self._findings = Findings(head.name)
         self._offsets = Offsets(head.name, self._findings) if head.kind == "predictions" else None
         self.unknown_kinds: list[str] = []
+        if self._offsets and self._next > 0 and not self._resume(self._offsets):
+            self._offsets = None
+
+    def _resume(self, offsets: Offsets) -> bool:
+        """Take up the offsets behind an entry that was verified before."""
+        found = scan.entries(self._conn, self._head.log_id, range(self._next - 1, self._next))
+        before = [self._read(seq, body) for seq, body in found]
+        return any(one is not None and offsets.resume(one.entry.src, one.facts) for one in before)
 
     def chunk(self, chunk: Chunk) -> None:
         """Compare all that hangs on the next entries: rows, column by column, and ciphertexts."""
@@ -60,32 +69,30 @@ class ProjectionCheck:
             self._follow(one)
         self._compare_rows(said, range(self._next, behind))
         self._tasks.chunk(self._head.log_id, said, self._findings)
-        if self._head.kind == "activity":
+        if self._head.kind == "activity" and self._is_to_its_end:
             self._stories.chunk(self._head, said, self._findings)
         self._next = behind
 
     def end(self) -> Findings:
         """Close the log and return what did not agree in it."""
-        self._compare_rows([], range(self._next, max(self._next, self._head.size)))
-        if self._offsets:
+        self._compare_rows([], range(self._next, max(self._next, self._seqs.stop)))
+        if self._offsets and self._is_to_its_end:
             self._offsets.end(self._head.next_offset, self._head.topic_id)
-        if self._head.kind == "activity":
+        if self._head.kind == "activity" and self._is_to_its_end:
             self._stories.end(self._head, self._findings)
         return self._findings
 
-    def across(self, findings: Findings) -> None:
-        """Look at the tables as wholes, once all logs were read."""
-        known = {
+    @property
+    def _is_to_its_end(self) -> bool:
+        return self._seqs.stop >= self._head.size
+
+    def known(self) -> Known:
+        """How many rows were found to belong to entries, under (table, column of the log, of the seq)."""
+        return {
             **{(table, "log_id", "seq"): count for table, count in self._seen.items()},
             **self._tasks.known(),
             **self._stories.known(),
         }
-        for (table, log_id, seq), count in known.items():
-            more = crosschecks.surplus(self._conn, table, (log_id, seq), self._sizes, count)
-            if more > 0:
-                findings.note(0, f"{more} rows of {table} have a place ({seq}) where no entry asks for them")
-        for what in crosschecks.disagreements(self._conn):
-            findings.note(0, what)
 
     def _read(self, seq: int, body: bytes) -> Said | None:
         try:
@@ -110,6 +117,8 @@ class ProjectionCheck:
     def _follow(self, one: Said) -> None:
         if (one.entry.kind in _FIRST) != (one.seq == 0):
             self._findings.note(one.seq, "a log's first entry, and no other, says how it was opened")
+        if one.entry.kind == "checkpoint" and self._head.kind != "root":
+            self._findings.note(one.seq, "a checkpoint is not in the root log")
         ref = one.entry.ref
         if ref and not 0 <= ref.seq < self._log_sizes.get(ref.log, 0):
             self._findings.note(one.seq, f"it refers to {ref.log}, seq {ref.seq}, which does not exist")
@@ -185,3 +194,14 @@ class ProjectionCheck:
         for seq, entry in entries.items():
             if entry.payload and seq not in found and entry.payload.key in keys:
                 self._findings.note(seq, "its payload is missing although its key still exists")
+
+
+def across(conn: Connected, heads: Sequence[scan.LogHead], known: Known, findings: Findings) -> None:
+    """Look at the tables as wholes, once all logs were read and their rows are counted."""
+    sizes = {head.log_id: head.size for head in heads}
+    for (table, log_id, seq), count in known.items():
+        more = crosschecks.surplus(conn, table, (log_id, seq), sizes, count)
+        if more > 0:
+            findings.note(0, f"{more} rows of {table} have a place ({seq}) where no entry asks for them")
+    for what in crosschecks.disagreements(conn):
+        findings.note(0, what)

@@ -1,25 +1,59 @@
-"""Verifies every log as it is stored: bytes, chain, head, and that each projection agrees with it."""
+"""Verifies every log as it is stored: bytes, chain, tree, signatures, and that each projection agrees."""
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from reviewsvc.db.hot import crosschecks, scan
+from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.domain import restores
-from reviewsvc.domain.chain import Chain
-from reviewsvc.domain.verdict import Findings, LogReport, Report, worst
-from reviewsvc.usecases.projection_check import ProjectionCheck
+from reviewsvc.domain.tree_check import SignedRoot
+from reviewsvc.domain.verdict import Finding, Findings, LogReport, Report, Verdict, worst
+from reviewsvc.usecases import beside_checks, projection_check
+from reviewsvc.usecases.log_check import CHUNK, LogCheck, Piece, Progress
+from reviewsvc.usecases.note_check import NoteCheck, logged_history, public_keys
+from reviewsvc.usecases.outside_view import Outside
+from reviewsvc.usecases.root_check import RootCheck
 
-Progress = Callable[[str, int, int], None]
-Chunk = list[tuple[int, bytes]]
+__all__ = ["CHUNK", "Outside", "Progress", "Scope", "VerificationError", "verify"]
 
-CHUNK = 2_000
-SMALLEST_SEQ = -(2**63)
+_TABLES: Final = "(tables)"
+_REWRITTEN: Final = (
+    "that the logs were never rewritten as a whole, since no head was signed or kept elsewhere"
+)
+_OWN_KEYS: Final = (
+    "who signed: the keys come from the database itself, and whoever can write there could have put them "
+    "there; give keys from elsewhere with --keys FILE"
+)
+_BEYOND: Final = "that what is not sealed yet will not be changed before it is"
+_UNKEPT: Final = (
+    "that nothing was cut, or rewritten and signed anew by who holds the key: no memory of an earlier state "
+    "was compared"
+)
+_SPLIT: Final = "that others were shown the same logs: a split view is not excluded without witnesses"
+_TRUTH: Final = "that producers sent everything, or the truth"
 
 
 class VerificationError(RuntimeError):
     """The verification could not run; the text says why."""
+
+
+class Scope(NamedTuple):
+    """What is verified: all logs or one; of it all, or the entries of a range; rows too, or hashes alone.
+
+    `since_last`: only what came behind the checkpoints that were verified before.
+    """
+
+    only: str | None = None
+    seqs: range | None = None
+    since_last: bool = False
+    projections: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether all logs are read from their beginning to their end."""
+        return self.only is None and self.seqs is None and not self.since_last
 
 
 def verify(
@@ -27,99 +61,160 @@ def verify(
     *,
     only: str | None = None,
     projections: bool = True,
+    scope: Scope | None = None,
+    outside: Outside | None = None,
     progress: Progress = lambda _log, _done, _size: None,
 ) -> Report:
-    """Verify all logs, or the one with this name, against recomputed hashes and the projections.
+    """Verify all logs, or some, against recomputed hashes, signatures and the projections.
 
     Entries that are appended meanwhile are left to the next run: each log is read up to the size that its
     head had when the run began. VerificationError if there is nothing that could be verified.
     """
     began = time.monotonic()
-    all_heads = scan.logs(conn)
-    heads = [head for head in all_heads if only in (None, head.name)]
-    origin = scan.origin(conn)
-    if origin is None or not heads:
-        raise VerificationError(_nothing(only))
-    check = ProjectionCheck(conn, all_heads) if projections else None
-    logs = [_verify_log(conn, origin, head, check, progress) for head in heads]
-    logs = restores.with_losses(logs, scan.continuations(conn), {head.name for head in all_heads}, only)
-    if only is None:
-        logs.extend(_across(conn, check))
+    run = _Run(conn, scope or Scope(only, projections=projections), outside or Outside())
+    logs = run.check(progress)
+    findings = [finding for log in logs for finding in log.findings]
     return Report(
-        verdict=worst([finding for log in logs for finding in log.findings]),
-        remarks=["unsigned"],
+        verdict=_judge(findings, run),
+        remarks=run.remarks(),
         logs=logs,
         entries=sum(log.size for log in logs),
         seconds=round(time.monotonic() - began, 3),
+        not_proved=run.not_proved(),
     )
 
 
-def _nothing(only: str | None) -> str:
-    if only is None:
-        return "there are no logs yet: start any process of the service once"
-    return f"there is no log {only}: `reviewsvc audit verify --json` lists them all"
+class _Run:
+    """One verification: what it begins with, and what is found of the whole."""
+
+    def __init__(self, conn: Connected, scope: Scope, outside: Outside) -> None:
+        self.conn, self.scope, self.outside = conn, scope, outside
+        origin = scan.origin(conn)
+        if origin is None:
+            raise VerificationError("there are no logs yet: start any process of the service once")
+        self.outside.check_marks(scan.installed(conn))
+        # The signer's memory first: it is then never ahead of an honest database.
+        self.known = self._known(origin)
+        self.heads = scan.logs(conn)
+        self.pieces = self._pieces([head for head in self.heads if scope.only in (None, head.name)])
+        if not self.pieces:
+            raise VerificationError(
+                f"there is no log {scope.only}: `reviewsvc audit verify --json` lists them all"
+            )
+        self.tables = Findings(_TABLES)
+        given = None if outside.keys is None else public_keys(outside.keys, origin)
+        if given is not None and not given:
+            raise VerificationError(f"the keys that were given are of other logs than those of {origin}")
+        self.notes = NoteCheck(origin, logged_history(conn, self.tables), given)
+        self.beside = beside_checks.Beside([], [])
+
+    def check(self, progress: Progress) -> list[LogReport]:
+        """Verify piece by piece, and then what no single log can tell."""
+        whole = self.scope.only is None
+        root = RootCheck(self.conn, self.heads, self.notes, trusts_rows=whole)
+        check = LogCheck(
+            self.conn, self.heads, self.notes, self.known, root, projections=self.scope.projections
+        )
+        logs = [check.check(piece, progress) for piece in self.pieces]
+        if self.scope.seqs is None:
+            names = {head.name for head in self.heads}
+            told = scan.continuations(self.conn)
+            logs = restores.with_losses(logs, told, names, self.scope.only)
+        if whole:
+            root.end(self.tables)
+            for what in crosschecks.logs(self.conn):
+                self.tables.note(0, what)
+            self._check_known()
+        if self.scope.is_whole:
+            root.across(self.tables)
+            if check.rows:
+                projection_check.across(self.conn, self.heads, check.rows.known(), self.tables)
+            self.beside = beside_checks.run(self.conn, self.notes)
+        self._check_vouched(check.vouched)
+        found = self.tables
+        tables = [LogReport(found.log, 0, "", found.found, [], found.more)] if found.found else []
+        return logs + tables + self.beside.reports
+
+    def remarks(self) -> list[str]:
+        """What is worth knowing beside the verdict."""
+        if not self.notes.is_signing:
+            return ["unsigned"]
+        behind = sum(head.size - head.sealed for head in self.heads if head.size > head.sealed)
+        told = [f"{behind} entries are not sealed yet"] if behind else []
+        return told + self.beside.remarks
+
+    def not_proved(self) -> list[str]:
+        """What all of it does not prove."""
+        if not self.notes.is_signing:
+            return [_REWRITTEN, _TRUTH]
+        unsealed = any(head.size > head.sealed for head in self.heads)
+        remembered = any(self.known.values())
+        told = {
+            _OWN_KEYS: self.outside.keys is None,
+            _BEYOND: unsealed,
+            _UNKEPT: not remembered,
+            _SPLIT: True,
+            _TRUTH: True,
+        }
+        return [what for what, holds in told.items() if holds]
+
+    def _known(self, origin: str) -> Mapping[str, Sequence[SignedRoot]]:
+        return self.outside.known(origin, [head.name for head in scan.logs(self.conn)])
+
+    def _pieces(self, heads: Sequence[scan.LogHead]) -> list[Piece]:
+        if self.scope.since_last:
+            return [self._since(head) for head in heads]
+        if self.scope.seqs is not None:
+            return [self._around(head, self.scope.seqs) for head in heads]
+        return [Piece(head, None, head.size) for head in heads]
+
+    def _since(self, head: scan.LogHead) -> Piece:
+        """What came behind the checkpoint that was verified before, if it is stored as it was."""
+        marks = self.outside.marks
+        mark = marks.logs.get(head.name) if marks else None
+        row = stored.checkpoint(self.conn, head.log_id, mark.size) if mark else None
+        is_same = row is not None and mark is not None and row.root.hex() == mark.root
+        return Piece(head, row if is_same and mark and mark.size <= head.size else None, head.size)
+
+    def _around(self, head: scan.LogHead, seqs: range) -> Piece:
+        """The entries between the checkpoints that stand around a range."""
+        if not 0 <= seqs.start < seqs.stop <= head.size:
+            told = f"{head.name} has {head.size} entries: name a range within them"
+            raise VerificationError(told)
+        return Piece(
+            head,
+            stored.checkpoint_before(self.conn, head.log_id, seqs.start),
+            stored.size_behind(self.conn, head.log_id, seqs.stop) or head.size,
+        )
+
+    def _check_known(self) -> None:
+        """Logs that somebody outside remembers, and the database has not."""
+        names = {head.name for head in self.heads}
+        for log, roots in self.known.items():
+            if log not in names and roots:
+                told = f"the log {log} is missing: {roots[0].told} {roots[0].root.hex()} over {roots[0].size}"
+                self.tables.note(0, told)
+
+    def _check_vouched(self, vouched: set[str]) -> None:
+        """Hold the last seals against the keys from outside: the root's vouches for all that is in it."""
+        if self.outside.keys is None:
+            return
+        if not self.notes.is_signing and not self.outside.is_asked:
+            return
+        roots = [head for head in self.heads if head.kind == "root"]
+        newest = max(roots, key=lambda head: int(head.name.rpartition("/")[2]), default=None)
+        wanted = next((head for head in self.heads if head.name == self.scope.only), newest)
+        for head in [wanted] if wanted else []:
+            if not head.sealed:
+                told = "nothing of it is signed, and keys were given: its seals were removed, or never made"
+                self.tables.note(0, f"{head.name}: {told}", Verdict.INCOMPLETE)
+            elif head.name not in vouched:
+                told = "no key from outside signed its last checkpoint: are there newer keys, or another log?"
+                self.tables.note(0, f"{head.name}: {told}")
 
 
-def _verify_log(
-    conn: Connected, origin: str, head: scan.LogHead, check: ProjectionCheck | None, progress: Progress
-) -> LogReport:
-    found = Findings(head.name)
-    chain = Chain(origin, found)
-    if check:
-        check.begin(head)
-    read = 0
-    for chunk in _chunks(conn, head):
-        chain.follow(chunk)
-        if check:
-            check.chunk(chunk)
-        read += len(chunk)
-        progress(head.name, read, head.size)
-    _end(conn, head, chain, found)
-    rows = check.end() if check else Findings(head.name)
-    rows.found[:0] = found.found
-    unknown = check.unknown_kinds if check else []
-    root = chain.last_hash.hex()
-    return LogReport(head.name, read, root, rows.in_order(), unknown, found.more + rows.more)
-
-
-def _chunks(conn: Connected, head: scan.LogHead) -> Iterator[Chunk]:
-    """Yield a log's entries below its head's size; the next ones are fetched while some are looked at."""
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(_fetch, conn, head, SMALLEST_SEQ)
-        while chunk := coming.result():
-            coming = ahead.submit(_fetch, conn, head, chunk[-1][0] + 1)
-            yield chunk
-
-
-def _fetch(conn: Connected, head: scan.LogHead, begin: int) -> Chunk:
-    """Fetch the next entries from a seq on; where there are none, those behind the hole."""
-    behind = min(begin + CHUNK, head.size)
-    chunk = scan.entries(conn, head.log_id, range(begin, behind))
-    if chunk or behind == head.size:
-        return chunk
-    following = scan.next_seq(conn, head.log_id, behind)
-    if following is None or following >= head.size:
-        return []
-    return scan.entries(conn, head.log_id, range(following, min(following + CHUNK, head.size)))
-
-
-def _end(conn: Connected, head: scan.LogHead, chain: Chain, found: Findings) -> None:
-    if not head.has_head:
-        found.note(0, "its head is missing")
-        return
-    chain.end(head.size, head.last_hash, head.last_at)
-    # In this order: what is appended between the two looks makes the head larger, never the last seq.
-    last = scan.last_seq(conn, head.log_id)
-    size = scan.size_now(conn, head.log_id)
-    if last >= size:
-        found.note(size, f"the head counts {size} entries, but seq {last} is stored")
-
-
-def _across(conn: Connected, check: ProjectionCheck | None) -> list[LogReport]:
-    """What no single log can tell: entries without a log, rows without an entry, tables that disagree."""
-    found = Findings("(tables)")
-    for what in crosschecks.logs(conn):
-        found.note(0, what)
-    if check:
-        check.across(found)
-    return [LogReport(found.log, 0, "", found.found, [], found.more)] if found.found else []
+def _judge(findings: list[Finding], run: _Run) -> Verdict:
+    found = worst(findings)
+    if found == Verdict.VERIFIED and run.notes.is_signing and run.outside.keys is None:
+        return Verdict.SELF_CONSISTENT
+    return found

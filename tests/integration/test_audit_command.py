@@ -49,7 +49,7 @@ class Ran(NamedTuple):
 def run(url: str, *words: str, code: str = MEASURED) -> Ran:
     done = subprocess.run(
         [sys.executable, "-c", code, "audit", "verify", *words],
-        env=os.environ | {"DATABASE_URL": url},
+        env=os.environ | {"DATABASE_URL": url, "REVIEWSVC_DATA_DIR": "/nowhere"},
         capture_output=True,
         text=True,
         check=False,

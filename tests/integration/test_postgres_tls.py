@@ -57,7 +57,7 @@ def test_a_command_says_in_one_line_that_the_server_is_not_whom_it_should_be(
     url = verified(tls_postgres, sslrootcert=str(tls_postgres.stranger))
     done = subprocess.run(
         [sys.executable, "-m", "reviewsvc.cli", "audit", "verify"],
-        env=os.environ | {"DATABASE_URL": url},
+        env=os.environ | {"DATABASE_URL": url, "REVIEWSVC_DATA_DIR": "/nowhere"},
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,10 @@ from reviewsvc.db.hot.connection import Connected
 
 
 class LogHead(NamedTuple):
-    """A log as its head describes it; `has_head` is False if it has none, its numbers are then zero."""
+    """A log as its head describes it; `has_head` is False if it has none, its numbers are then zero.
+
+    `sealed` is the size of its largest signed checkpoint, 0 if there is none.
+    """
 
     log_id: int
     name: str
@@ -19,13 +22,15 @@ class LogHead(NamedTuple):
     next_offset: int | None
     topic_id: str | None
     has_head: bool
+    sealed: int = 0
 
 
 def logs(conn: Connected) -> list[LogHead]:
     """Every log with its head, by name, as of one moment."""
     rows = conn.execute(
         "SELECT l.log_id, l.name, l.kind, l.model, coalesce(h.size, 0), coalesce(h.last_hash, ''), "
-        "coalesce(h.last_at, 0), h.next_offset, h.topic_id, h.log_id IS NOT NULL "
+        "coalesce(h.last_at, 0), h.next_offset, h.topic_id, h.log_id IS NOT NULL, "
+        "coalesce((SELECT max(c.size) FROM checkpoint c WHERE c.log_id = l.log_id), 0) "
         "FROM log l LEFT JOIN head h USING (log_id) ORDER BY l.name"
     )
     return [LogHead(*row) for row in rows]
@@ -61,6 +66,12 @@ def origin(conn: Connected) -> str | None:
     """The installation's origin; None before its first start."""
     row = conn.execute("SELECT origin FROM installation").fetchone()
     return None if row is None else str(row[0])
+
+
+def installed(conn: Connected) -> str:
+    """Which installation it is: the origin, and the moment of its first start; empty before that."""
+    row = conn.execute("SELECT origin, opened_at AT TIME ZONE 'UTC' FROM installation").fetchone()
+    return "" if row is None else f"{row[0]}, opened {row[1]:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def entries(conn: Connected, log_id: int, seqs: range) -> list[tuple[int, bytes]]:

@@ -1,6 +1,6 @@
 """What was signed, as the sealer, the verifier and whoever serves the logs read it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reviewsvc.db.hot.connection import Connected
@@ -122,6 +122,51 @@ def checkpoints(conn: Connected, log_id: int, sizes: range) -> list[CheckpointRo
     return [CheckpointRow(*row) for row in rows]
 
 
+def checkpoints_after(conn: Connected, log_id: int, size: int, limit: int) -> list[CheckpointRow]:
+    """A log's next checkpoints behind a size, the smallest first."""
+    rows = conn.execute(
+        f"{_ROWS} WHERE log_id = %s AND size > %s ORDER BY size LIMIT %s", (log_id, size, limit)
+    )
+    return [CheckpointRow(*row) for row in rows]
+
+
+def checkpoint_before(conn: Connected, log_id: int, seq: int) -> CheckpointRow | None:
+    """A log's largest checkpoint that does not cover an entry."""
+    row = conn.execute(
+        f"{_ROWS} WHERE log_id = %s AND size <= %s ORDER BY size DESC LIMIT 1", (log_id, seq)
+    ).fetchone()
+    return CheckpointRow(*row) if row else None
+
+
+def size_behind(conn: Connected, log_id: int, seq: int) -> int | None:
+    """The size of a log's smallest checkpoint that covers all entries before a seq."""
+    row = conn.execute(
+        "SELECT min(size) FROM checkpoint WHERE log_id = %s AND size >= %s", (log_id, seq)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def checkpoints_at(
+    conn: Connected, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], CheckpointRow]:
+    """The checkpoints that stand at these places (log, size)."""
+    rows = conn.execute(
+        f"{_ROWS} WHERE (log_id, size) IN (SELECT * FROM unnest(%s::int[], %s::bigint[]))",
+        ([log_id for log_id, _ in places], [size for _, size in places]),
+    )
+    return {(row[0], row[1]): CheckpointRow(*row) for row in rows}
+
+
+def entered(conn: Connected, sizes: Mapping[int, int]) -> int:
+    """How many checkpoints up to a size of each log say that they stand in the root log."""
+    row = conn.execute(
+        "SELECT count(*) FROM checkpoint c JOIN unnest(%s::int[], %s::bigint[]) AS s (log_id, size) "
+        "ON s.log_id = c.log_id AND c.size <= s.size WHERE c.root_seq IS NOT NULL",
+        (list(sizes), list(sizes.values())),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def keys(conn: Connected) -> list[SigningKeyRow]:
     """All that was said of signing keys, in order."""
     return [SigningKeyRow(*row) for row in conn.execute(_KEYS)]
@@ -138,6 +183,16 @@ def tiles(conn: Connected, log_id: int, level: int, indexes: range) -> list[Stor
     with conn.cursor(binary=True) as cursor:
         cursor.execute(_TILES, (log_id, level, indexes.start, indexes.stop))
         return [StoredTile(*row) for row in cursor]
+
+
+def tiles_unasked(conn: Connected, log_id: int) -> int:
+    """How many tiles are stored of a log beyond its largest checkpoint."""
+    row = conn.execute(
+        "SELECT count(*) FROM tile t WHERE log_id = %s AND (t.tile_index + 1) << (8 * (t.level + 1)) > "
+        "coalesce((SELECT max(c.size) FROM checkpoint c WHERE c.log_id = t.log_id), 0)",
+        (log_id,),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def add_tiles(conn: Connected, rows: Sequence[StoredTile]) -> None:
