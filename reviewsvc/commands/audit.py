@@ -15,8 +15,8 @@ from reviewsvc.commands.bundles import bundle, receipt
 if TYPE_CHECKING:
     from reviewsvc.db.hot.connection import Connected
     from reviewsvc.domain.verdict import Report
-    from reviewsvc.usecases.publishing import Place
     from reviewsvc.usecases.outside_view import Marks
+    from reviewsvc.usecases.publishing import Place
 
 Progress = Callable[[str, int, int], None]
 
