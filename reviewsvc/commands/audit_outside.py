@@ -25,11 +25,12 @@ def outside_view(settings: "Settings", keys: Path | None, marks: "Marks | None")
     """Gather it: keys that were named, else those of the settings; the signer's memory, if it is here."""
     from reviewsvc.usecases.outside_view import Outside
 
-    found = _read(keys) if keys else _of_settings(settings)
+    found = _read(keys) if keys else believed_keys(settings)
     return Outside(found, is_asked=keys is not None, tips=_Memory(settings).ask, marks=marks)
 
 
-def _of_settings(settings: "Settings") -> "Sequence[Verifier] | None":
+def believed_keys(settings: "Settings") -> "Sequence[Verifier] | None":
+    """Return the keys that the settings name, which are kept outside the database; None if they name none."""
     from reviewsvc.crypto import signing_keys
 
     if settings.verifier_keys_file:

@@ -126,10 +126,14 @@ def rehearse(folder: Path, *, keys: Path | None, without_keys: bool, as_json: bo
 
     Exit code: that of `reviewsvc audit verify`.
     """
+    from reviewsvc import config
+    from reviewsvc.commands.audit_outside import believed_keys
     from reviewsvc.domain.verdict import EXIT_CODES
     from reviewsvc.local import rehearsal
+    from reviewsvc.usecases.outside_view import Outside
 
-    found = rehearsal.rehearse(folder, _keys(folder, keys, without=without_keys))
+    outside = Outside(believed_keys(config.load()))
+    found = rehearsal.rehearse(folder, _keys(folder, keys, without=without_keys), outside)
     if as_json:
         show(found.shown())
     else:

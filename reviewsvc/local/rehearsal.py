@@ -13,6 +13,7 @@ from reviewsvc.local.pgbinaries import find_clients
 from reviewsvc.local.postgres import Postgres
 from reviewsvc.usecases import backups, verification
 from reviewsvc.usecases.backups import Manifest, Programs
+from reviewsvc.usecases.outside_view import Outside
 
 _LOG_IN = "reviewsvc_rehearsal"
 
@@ -50,9 +51,10 @@ class Rehearsed(NamedTuple):
         return "\n".join(lines)
 
 
-def rehearse(folder: Path, keys: Path | None) -> Rehearsed:
+def rehearse(folder: Path, keys: Path | None, outside: Outside | None = None) -> Rehearsed:
     """Put a backup into a server of its own and verify it there; nothing of it stays.
 
+    `outside` has the verifier keys that are believed; without any the best verdict is SELF-CONSISTENT.
     Raises BackupError, PostgresMissingError, PostgresFailedError, VerificationError.
     """
     with TemporaryDirectory(prefix="reviewsvc-rehearsal-") as place, Postgres.start(Path(place)) as server:
@@ -63,4 +65,4 @@ def rehearse(folder: Path, keys: Path | None) -> Rehearsed:
         restored = round(time.monotonic() - began, 3)
         url = logins.make(server.owner_url, _LOG_IN, secrets.token_hex(16), ["read"])
         with connect(url, "read") as conn:
-            return Rehearsed(found, restored, verification.verify(conn))
+            return Rehearsed(found, restored, verification.verify(conn, outside=outside))
