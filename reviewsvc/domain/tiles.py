@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeAlias
 
 from reviewsvc.domain.tree import ReadNode, root_of
@@ -108,6 +109,30 @@ def parse_hashes(data: bytes, width: int) -> list[bytes]:
     if len(data) != width * HASH_BYTES:
         raise TileError(f"a tile of {width} hashes has {width * HASH_BYTES} bytes, not {len(data)}")
     return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+
+
+def rows_of(data: bytes) -> list[bytes]:
+    """Return a tile's hashes and the complete subtrees above them, row by row, one hash behind the other."""
+    rows = [data]
+    while len(rows[-1]) > HASH_BYTES:
+        row, pairs = rows[-1], len(rows[-1]) // (2 * HASH_BYTES)
+        begins = range(0, pairs * 2 * HASH_BYTES, 2 * HASH_BYTES)
+        rows.append(b"".join(sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in begins))
+    return rows
+
+
+def nodes_from_rows(size: int, read: Callable[[Tile], Sequence[bytes]]) -> ReadNode:
+    """Read a tree's nodes from the rows of the tiles of a log of `size` entries; rows may reach further."""
+
+    def node(level: int, index: int) -> bytes:
+        tile_level, height = divmod(level, _HEIGHT)
+        first = index << height
+        count = min(size >> tile_level * _HEIGHT, (first // WIDTH + 1) * WIDTH)
+        row = read(Tile(tile_level, first // WIDTH, (count - 1) % WIDTH + 1))[height]
+        at = (first % WIDTH >> height) * HASH_BYTES
+        return row[at : at + HASH_BYTES]
+
+    return node
 
 
 def nodes_from(size: int, read: ReadTile) -> ReadNode:

@@ -22,8 +22,8 @@ FEW, MANY = 50_000, 200_000
 TARGET, GROWS_AT_MOST = 50_000.0, 1.25
 MILLION = 1_000_000
 _SIZES = """
-SELECT sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname LIKE 'payload%%'),
-    sum(pg_total_relation_size(c.oid)) FILTER (WHERE n.nspname = 'keys'),
+SELECT (sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname LIKE 'payload%%'))::bigint,
+    (sum(pg_total_relation_size(c.oid)) FILTER (WHERE n.nspname = 'keys'))::bigint,
     pg_database_size(current_database())
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'
 """

@@ -44,7 +44,7 @@ def measure(world: SealedWorld, say: Say) -> list[Figure]:
     chance = random.Random(1)  # noqa: S311 - no secret
     seqs = [chance.randrange(SIZE) for _ in range(PROOFS)]
     with connect(world.url, "web") as conn:
-        cold = _timed(conn, Prover(tiles_kept=0), log, seqs[:200])
+        cold = [_timed(conn, Prover(), log, [seq])[0] for seq in seqs[:20]]
         prover = Prover(tiles_kept=TILES)
         _timed(conn, prover, log, seqs)
         warm = _timed(conn, prover, log, seqs)
@@ -56,7 +56,10 @@ def measure(world: SealedWorld, say: Say) -> list[Figure]:
         ),
         at_most("proof.p99_ms", sorted(warm)[int(PROOFS * 0.99)], "ms", TARGET_MS, "tiles at hand"),
         Figure(
-            "proof.p50_ms_tiles_read", statistics.median(cold), "ms", note="every tile read and hashed anew"
+            "proof.p50_ms_tiles_read",
+            statistics.median(cold),
+            "ms",
+            note="the first proof of a process: tiles read, the last ones hashed",
         ),
         at_most("proof.bytes", proof, "B", TARGET_BYTES, "C2SP tlog-proof with an Ed25519 checkpoint"),
         at_most("proof.receipt_bytes", receipt, "B", TARGET_RECEIPT_BYTES, "entry, log, signed root"),

@@ -11,9 +11,11 @@ from reviewsvc.domain.tiles import (
     bundles_of,
     encode_bundle,
     nodes_from,
+    nodes_from_rows,
     parse_bundle,
     parse_hashes,
     parse_path,
+    rows_of,
     tiles_of,
 )
 from reviewsvc.domain.tree import (
@@ -64,7 +66,9 @@ def test_proofs_read_from_tiles_hold(size: int) -> None:
     tiles = written(size)
     node: ReadNode = nodes_from(size, lambda tile: tiles[tile.path()])
     root = root_of(LEAVES[:size])
+    rows = nodes_from_rows(size, lambda tile: rows_of(tiles[tile.path()]))
     for index in {0, size // 3, size - 1}:
+        assert inclusion_proof(index, size, rows) == inclusion_proof(index, size, node)
         verify_inclusion(LEAVES[index], index, size, inclusion_proof(index, size, node), root)
     for old in {1, size // 2, size - 1}:
         proof = consistency_proof(old, size, node)
