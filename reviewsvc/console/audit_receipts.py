@@ -16,7 +16,8 @@ from reviewsvc.web.services import services
 blueprint = Blueprint("audit-receipts", __name__)
 
 _PATH: Final = "/audit/receipts/<int:log_id>/<int:seq>"
-_ENDS: Final = {"receipt": ".receipt", "proof": ".tlog-proof", "entry": ".json"}
+_ENDS: Final = {"receipt": ".receipt", "page": ".html", "proof": ".tlog-proof", "entry": ".json"}
+_MEDIA: Final = {"page": "text/html; charset=utf-8", "entry": "application/json"}
 _LONGEST_ENTRY: Final = 70_000
 
 
@@ -41,19 +42,20 @@ def show(log_id: int, seq: int) -> str:
     )
 
 
-@blueprint.get(f"{_PATH}/<any(receipt, proof, entry):form>")
+@blueprint.get(f"{_PATH}/<any(receipt, page, proof, entry):form>")
 @permission("entries.read")
 def download(log_id: int, seq: int, form: str) -> Response:
-    """Give a receipt, its C2SP tlog-proof alone, or the entry's bytes, as a file."""
+    """Give a receipt, the same as a page, its C2SP tlog-proof alone, or the entry's bytes, as a file."""
     held = services()
     view = receipt_views.view(held.sessions, held.prover, log_id, seq)
     made = receipt_views.sealed(view)
     data = view.body
-    if form != "entry":
-        data = made.text() if form == "receipt" else made.tlog_proof.encode()
+    if form == "proof":
+        data = made.tlog_proof.encode()
+    elif form != "entry":
+        data = made.page() if form == "page" else made.text()
     name = f"{view.log.replace('/', '-')}-{seq}{_ENDS[form]}"
-    media = "application/json" if form == "entry" else "text/plain; charset=utf-8"
-    answer = Response(data, content_type=media)
+    answer = Response(data, content_type=_MEDIA.get(form, "text/plain; charset=utf-8"))
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 

@@ -139,6 +139,8 @@ def test_payloads_open_for_who_may_and_leave_their_reason(
     for expected in ("subject of p0", "4,200.5", "as the file says", "Payload opened because of a complaint"):
         assert expected in told, expected
     assert audited.bank.kinds("activity").count("access") == before + 1
+    asked = ada.post("/audit/exports/ask", kind="case", model="loans", prediction_id="p0").text
+    assert 'value="p0"' in asked
     (auto,) = cases(ada.post("/audit", prediction_id="sure"))
     assert "subject of sure" in words(ada.post(f"{auto}/open", why="audit"))
     assert "Payload opened for an audit" in words(ada.get(auto))
@@ -159,6 +161,7 @@ def test_a_receipt_is_read_downloaded_and_holds_anywhere(
     file = ada.get(f"{receipt}/receipt")
     assert file.headers["Content-Disposition"].endswith(".receipt")
     (tmp_path / "p0.receipt").write_bytes(file.data)
+    assert "This page is for reading" in ada.get(f"{receipt}/page").text
     keys = verifier_keys(audited, tmp_path)
     assert alone(tmp_path, "--keys", str(keys), str(tmp_path / "p0.receipt"))[0] == 0
     audited.bank.capture([event("new")])

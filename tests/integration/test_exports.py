@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import psycopg
 import pytest
 
 from reviewsvc import verify
+from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.usecases import bundles, people
 from reviewsvc.usecases.export_making import Exporter
@@ -163,8 +165,20 @@ def test_a_question_that_does_not_fit_is_refused_with_words(
 
 
 def test_bundles_end_with_their_time_and_with_an_erasure(
-    signed: SealedBank, exporter: Exporter, ada: Visitor
+    signed: SealedBank, exporter: Exporter, ada: Visitor, site: Site, owner_url: str
 ) -> None:
+    erased = ask(ada, kind="case", model="loans", prediction_id="p2")
+    finish(signed, exporter, 3)
+    assert (exporter.folder / f"{erased}.zip").exists()
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        at = microseconds(AT + timedelta(seconds=1))
+        query = (
+            "INSERT INTO activity (log_id, seq, at, kind, actor) VALUES (1, 999999, %s, 'erasure', 'service')"
+        )
+        owner.execute(query, (at,))
+    exporter.step(AT + timedelta(seconds=2))
+    assert not (exporter.folder / f"{erased}.zip").exists()
+    site.clock.at = AT + timedelta(seconds=3)
     job = ask(ada, kind="case", model="loans", prediction_id="p1")
     finish(signed, exporter, 3)
     assert (exporter.folder / f"{job}.zip").exists()
