@@ -49,6 +49,7 @@ def _rows(found: list[ActivityRow]) -> list[dict[str, Any]]:
     logs = names.of_logs(sessions, (row.log_id for row in found))
     return [
         {
+            "log_id": row.log_id,
             "log": logs[row.log_id],
             "seq": row.seq,
             "at": moment(row.at),
