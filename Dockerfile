@@ -18,6 +18,7 @@ FROM python:3.13-slim-bookworm
 RUN groupadd --gid 10001 reviewsvc \
     && useradd --uid 10001 --gid reviewsvc --home-dir /var/lib/reviewsvc --create-home reviewsvc \
     && useradd --uid 10002 --gid reviewsvc --home-dir /var/lib/signer --no-create-home signer \
+    && install -d -o reviewsvc -g reviewsvc -m 0700 /var/lib/worker \
     && install -d -o signer -g reviewsvc -m 0700 /var/lib/signer \
     && install -d -o signer -g reviewsvc -m 0750 /run/signer \
     && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/reviewsvc-exports

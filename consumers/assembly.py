@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kafka import TopicPartition
 
-from reviewsvc.crypto.kek import Kek
+from reviewsvc.crypto.kek import WrapsKeys
 from reviewsvc.db.hot.batches import LogRows
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.heads import Head
@@ -49,7 +49,7 @@ class Work:
 class Assembly:
     """The rules and keys of the generation that batches are built under."""
 
-    def __init__(self, conn: Connected, kek: Kek) -> None:
+    def __init__(self, conn: Connected, kek: WrapsKeys) -> None:
         """Take a connection for making keys and versions, beside the one that writes batches."""
         self._conn, self._kek = conn, kek
         self._keys = PayloadKeys(kek)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import psycopg
 
@@ -28,7 +27,8 @@ from consumers.trouble import DATABASE, INSTALLATION, KAFKA, KAFKA_ERRORS, TOPIC
 from consumers.writer import Writer
 from reviewsvc import health, telemetry
 from reviewsvc.config import Settings
-from reviewsvc.crypto.kek import Kek, KekError, load_kek
+from reviewsvc.crypto.kek import KekError, WrapsKeys
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.db.hot import guards, places
 from reviewsvc.db.hot.connection import Connected, RoleError, connect
 from reviewsvc.db.hot.guards import RestoredError
@@ -66,7 +66,7 @@ class Capture:
         self._url, self._topics = settings.database_url, settings.kafka.prediction_topics
         member_ms = round(patience.member * 1000)
         self._kafka = replace(from_settings(settings.kafka), session_timeout_ms=member_ms)
-        self._kek: Kek = load_kek(Path(settings.kek_file))
+        self._kek: WrapsKeys = open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms)
         self._stop = stop
         self._patience = patience
         self._loop: Loop | None = None

@@ -12,7 +12,7 @@ from consumers import alarms, broker
 from consumers.held import LASTING, AlarmError, Held, Kind
 from consumers.reader import DamagedError, Reader, Reread
 from reviewsvc.crypto.envelope import Cipher, EnvelopeError
-from reviewsvc.crypto.kek import Kek, KekError
+from reviewsvc.crypto.kek import KekError, WrapsKeys
 from reviewsvc.db.hot import heads, places
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.heads import Head
@@ -34,7 +34,9 @@ class Extent(NamedTuple):
 class Claims:
     """Claims partitions' heads and checks that Kafka still holds what was stored last."""
 
-    def __init__(self, origin: str, owner: str, kek: Kek, *, admin: KafkaAdminClient, reader: Reader) -> None:
+    def __init__(
+        self, origin: str, owner: str, kek: WrapsKeys, *, admin: KafkaAdminClient, reader: Reader
+    ) -> None:
         self._origin, self._owner, self._kek = origin, owner, kek
         self._admin, self._reader = admin, reader
 

@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -19,7 +18,7 @@ from consumers.relay_place import PlaceLostError
 from consumers.settings import from_settings
 from consumers.watchdog import Watchdog
 from reviewsvc import health, telemetry
-from reviewsvc.crypto.kek import load_kek
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.db.hot import guards, keys, relays, scan
 from reviewsvc.db.hot.connection import connect
 from reviewsvc.db.hot.guards import RestoredError, UnconfirmedError
@@ -50,7 +49,7 @@ class Relay:
             "activity": kafka.decisions_topic,
             "root": kafka.checkpoints_topic,
         }
-        self._keyring = Keyring(load_kek(Path(settings.kek_file)))
+        self._keyring = Keyring(open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms))
         self._watchdog = Watchdog(_HANG_SECONDS)
         self._means: Means | None = None
         self._relays: dict[int, LogRelay] = {}

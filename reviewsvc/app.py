@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 from flask import Flask
 from sqlalchemy.exc import OperationalError
@@ -12,7 +11,7 @@ from reviewsvc import config, telemetry
 from reviewsvc.api import registration
 from reviewsvc.config import Settings
 from reviewsvc.console import pages
-from reviewsvc.crypto.kek import load_kek
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.usecases.auth import Rules
 from reviewsvc.usecases.desk import Desk
@@ -80,7 +79,7 @@ def make_app(settings: Settings, held: Services) -> Flask:
 def open_services(settings: Settings) -> Services:
     """Open what requests need: the database as the web role, the keys, the installation."""
     sessions = Sessions(settings.database_url, "web", size=settings.database_pool)
-    keyring = Keyring(load_kek(Path(settings.kek_file)))
+    keyring = Keyring(open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms))
     shards = settings.activity_shards
     return Services(
         sessions=sessions,
@@ -100,6 +99,8 @@ def open_services(settings: Settings) -> Services:
         is_secure=settings.public_url.startswith("https://"),
         logs_open=settings.logs_open,
         exports=config.export_folder(settings),
+        erase_needs_two=settings.erase_second_person,
+        backup_days=settings.backup_days,
     )
 
 

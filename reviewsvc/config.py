@@ -15,6 +15,7 @@ SASL_MECHANISMS: Final = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHB
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 DATA_DIR: Final = Path(".reviewsvc")
+_KEK: Final = "REVIEWSVC_KEK_FILE"
 UNFIT: Final = {"int": "must be a whole number.", "bool": "must be true or false."}
 
 Network = IPv4Network | IPv6Network
@@ -134,6 +135,8 @@ class Settings:
     database_pool: int = _setting("REVIEWSVC_DATABASE_POOL", 10, _whole(1, 200))
     origin: str = _setting("REVIEWSVC_ORIGIN", "reviewsvc.local", _origin)
     kek_file: str = _setting("REVIEWSVC_KEK_FILE", "")
+    keks: str = _setting("REVIEWSVC_KEKS", "", secret=True)
+    kms: str = _setting("REVIEWSVC_KMS", "")
     signing_key_file: str = _setting("REVIEWSVC_SIGNING_KEY_FILE", "")
     signer_state_file: str = _setting("REVIEWSVC_SIGNER_STATE_FILE", "")
     signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
@@ -159,6 +162,8 @@ class Settings:
     siem_cafile: str = _setting("REVIEWSVC_SIEM_CAFILE", "")
     siem_certfile: str = _setting("REVIEWSVC_SIEM_CERTFILE", "")
     siem_keyfile: str = _setting("REVIEWSVC_SIEM_KEYFILE", "")
+    erase_second_person: bool = _setting("REVIEWSVC_ERASE_SECOND_PERSON", False)  # noqa: FBT003 - a default
+    backup_days: int = _setting("REVIEWSVC_BACKUP_DAYS", 35, _whole(0, 3650))
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     export_dir: str = _setting("REVIEWSVC_EXPORT_DIR", "")
@@ -251,6 +256,8 @@ def _missing(settings: Settings, needed: Sequence[str]) -> Iterator[str]:
         for each in fields(group):
             if each.metadata.get("name") in needed and not getattr(group, each.name):
                 name = each.metadata["name"]
+                if name == _KEK and (settings.keks or settings.kms):
+                    continue
                 yield name if name.endswith("_FILE") else f"{name} or {name}_FILE"
 
 

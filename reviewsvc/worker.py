@@ -12,11 +12,12 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from reviewsvc import health, telemetry
-from reviewsvc.config import export_folder
-from reviewsvc.crypto.kek import load_kek
+from reviewsvc.config import erasure_journal, export_folder
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SigningError, SignsCheckpoints
+from reviewsvc.outside.erasure_journal import ErasureJournal, JournalError
 from reviewsvc.outside.line_file import LineFile
 from reviewsvc.outside.signer_socket import SocketSigner
 from reviewsvc.outside.syslog_tls import SyslogTls, Tls
@@ -38,6 +39,7 @@ from reviewsvc.usecases.steps import (
     run_alone,
     siem_steps,
     signing_steps,
+    subject_steps,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ class Worker:
         if isinstance(error, OperationalError | InterfaceError):
             if is_new:
                 _log.warning("the database is away", step=step.name, reason=str(error.orig).strip())
-        elif isinstance(error, SealingError | SigningError | RestoredError):
+        elif isinstance(error, SealingError | SigningError | RestoredError | JournalError):
             if is_new:
                 _log.error("step failed", step=step.name, reason=str(error))
         else:
@@ -155,7 +157,7 @@ def _run(worker: Worker, stop: threading.Event) -> None:
 
 def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) -> list[Worker]:
     """Wait for the database, and return who does the steps and who seals; nobody if told to stop first."""
-    keyring = Keyring(load_kek(Path(settings.kek_file)))
+    keyring = Keyring(open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms))
     undo, lease = timedelta(minutes=settings.undo_minutes), timedelta(minutes=settings.lease_minutes)
     desk = Desk(sessions, keyring, lease=lease, undo=undo)
     signer = _signer(settings)
@@ -173,14 +175,15 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
             _log.warning("waiting to start", reason=str(error))
             stop.wait(1.0)
         else:
+            steps = all_steps(desk) + subject_steps(desk, ErasureJournal(erasure_journal(settings)))
             exporter = Exporter(
                 sessions, keyring, export_folder(settings), timedelta(days=settings.export_days)
             )
             signs = signing_steps(sessions, signer) if signer else ()
             anchoring = Worker(sessions, (anchor_step(anchorer),), _now, anchorer.remarks)
             siem = siem_steps(sessions, _sinks(settings))
-            groups = (all_steps(desk), signs, siem, (export_step(exporter),))
-            return [anchoring, *(Worker(sessions, steps, _now) for steps in groups if steps)]
+            groups = (steps, signs, siem, (export_step(exporter),))
+            return [anchoring, *(Worker(sessions, group, _now) for group in groups if group)]
     return []
 
 

@@ -7,6 +7,7 @@ pytest_plugins = (
     "tests.fixtures.installed",
     "tests.fixtures.house",
     "tests.fixtures.cases",
+    "tests.fixtures.erasing",
     "tests.fixtures.sealed",
     "tests.fixtures.service",
     "tests.fixtures.tls",

@@ -17,6 +17,7 @@ from reviewsvc.api import (
     people,
     quarantine,
     queues,
+    subjects,
     tasks,
 )
 
@@ -30,6 +31,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     audit.blueprint,
     exports.blueprint,
     people.blueprint,
+    subjects.blueprint,
 )
 
 _ABOUT: Final = (

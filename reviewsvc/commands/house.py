@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from reviewsvc import config
-from reviewsvc.crypto.kek import load_kek
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.entries import Actor
@@ -28,6 +28,7 @@ class House(NamedTuple):
     keyring: Keyring
     actor: Actor
     at: datetime
+    settings: config.Settings
 
 
 acting = click.option("--as", "user", metavar="USER", help="Act in this name; else the system user's.")
@@ -38,13 +39,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 def opened(user: str | None = None, *, role: str = "web") -> Iterator[House]:
     """Open the installation that the settings name, and act as `cli:<user>` until the block ends."""
     settings = config.load("DATABASE_URL", "REVIEWSVC_KEK_FILE")
-    keyring = Keyring(load_kek(Path(settings.kek_file)))
+    keyring = Keyring(open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms))
     sessions = Sessions(settings.database_url, role, size=1)
     at = datetime.now(UTC)
     try:
         look(settings, sessions, at)
         open_installation(sessions, keyring, settings.origin, at, activity_logs=settings.activity_shards)
-        yield House(sessions, keyring, actor_of(user), at)
+        yield House(sessions, keyring, actor_of(user), at, settings)
     finally:
         sessions.close()
 

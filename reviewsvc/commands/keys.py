@@ -1,5 +1,8 @@
-"""`reviewsvc keys`: the keys that sign checkpoints."""
+"""`reviewsvc keys`: the keys that sign checkpoints, and those that wrap keys."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +30,7 @@ _OVERLAP = click.option(
 
 @click.group()
 def keys() -> None:
-    """Make and change the keys that sign checkpoints."""
+    """Make and change the keys that sign checkpoints, and those that wrap keys."""
 
 
 @keys.command()
@@ -96,6 +99,97 @@ def end(vkey: str, user: str | None, days: int) -> None:
     click.echo(_line(ended), err=True)
 
 
+@keys.command("rotate-kek")
+@acting
+@as_json
+def rotate_kek(user: str | None, *, as_json: bool) -> None:
+    """Make a new key-encryption key and wrap all keys with it, while the service goes on.
+
+    Both are readable until `keys retire-kek`. Called again after an interruption it goes on where it was.
+    Where the key-encryption keys are managed elsewhere, give the new one there first, before the old.
+    """
+    from reviewsvc.crypto.kek_sources import open_keks
+    from reviewsvc.usecases import kek_rotation
+
+    with opened(user, role="worker") as house, _progress() as progress:
+        told = house.settings
+        kek = open_keks(file=told.kek_file, text=told.keks, kms=told.kms)
+        done = kek_rotation.rotate(
+            house.sessions, house.keyring, kek, actor=house.actor, at=house.at, progress=progress
+        )
+    if as_json:
+        show(done._asdict())
+        return
+    click.echo(
+        f"{done.data_keys:,} data keys and {done.hash_keys} hash keys are wrapped by {done.kek_id} now."
+    )
+    click.echo("Copy the key file to where its backup is, then `reviewsvc keys retire-kek`.", err=True)
+
+
+@keys.command("retire-kek")
+@as_json
+def retire_kek(*, as_json: bool) -> None:
+    """Take the former key-encryption keys out of use; backups still need them until they expire."""
+    from reviewsvc.crypto.kek_sources import open_keks
+    from reviewsvc.usecases import kek_rotation
+
+    with opened(role="worker") as house:
+        told = house.settings
+        former = kek_rotation.retire(
+            house.sessions, open_keks(file=told.kek_file, text=told.keks, kms=told.kms)
+        )
+    if as_json:
+        show({"retired": former})
+        return
+    click.echo(f"Out of use: {', '.join(former)}." if former else "There is only one.")
+
+
+@keys.command("keks")
+@as_json
+def show_keks(*, as_json: bool) -> None:
+    """Show how many keys each key-encryption key wraps, and which ones are given."""
+    from reviewsvc.crypto.kek_sources import open_keks
+    from reviewsvc.usecases import kek_rotation
+
+    with opened(role="worker") as house:
+        told = house.settings
+        given = open_keks(file=told.kek_file, text=told.keks, kms=told.kms).kek_ids()
+        found = {one.kek_id: one for one in kek_rotation.state(house.sessions)}
+    items = [
+        {
+            "kek_id": kek_id,
+            "is_given": kek_id in given,
+            "wraps_from_now_on": kek_id == given[0],
+            "data_keys": found[kek_id].data_keys if kek_id in found else 0,
+            "hash_keys": found[kek_id].hash_keys if kek_id in found else 0,
+        }
+        for kek_id in [*given, *(kek_id for kek_id in found if kek_id not in given)]
+    ]
+    if as_json:
+        show({"items": items})
+        return
+    for one in items:
+        place = "wraps new keys" if one["wraps_from_now_on"] else "former" if one["is_given"] else "not given"
+        click.echo(f"{one['kek_id']}  {one['data_keys']} data keys, {one['hash_keys']} hash keys  {place}")
+
+
+@keys.command()
+@as_json
+def sweep(*, as_json: bool) -> None:
+    """Write the table of keys anew, so that its file holds no destroyed key; capture waits meanwhile.
+
+    The worker does it by itself up to 256 MiB: beyond, call this in a quiet hour after an erasure.
+    """
+    from reviewsvc.usecases import key_sweep
+
+    with opened(role="worker") as house:
+        before = key_sweep.sweep(house.sessions, at=house.at)
+    if as_json:
+        show({"swept_at": house.at, "bytes": before.size_bytes})
+        return
+    click.echo(f"The table of keys ({before.size_bytes:,} bytes) is written anew.")
+
+
 @keys.command("list")
 @as_json
 def show_all(*, as_json: bool) -> None:
@@ -109,6 +203,20 @@ def show_all(*, as_json: bool) -> None:
         return
     for key in found:
         click.echo(_line(key))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr where a person looks, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _wanted: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        shown = bars.add_task("keys", total=None)
+        yield lambda done, wanted: bars.update(shown, completed=done, total=wanted)
 
 
 def _settled(file: Path | None, *, only_file: bool) -> tuple["Settings", Path]:

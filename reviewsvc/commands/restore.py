@@ -65,16 +65,18 @@ def adopt(
     entry names what is lost. Erasures that the backup does not know are done again before anybody writes.
     """
     from datetime import UTC, datetime
+    from functools import partial
 
     from reviewsvc import config
-    from reviewsvc.crypto.kek import load_kek
+    from reviewsvc.crypto.kek_sources import open_keks
     from reviewsvc.db.sessions import Sessions
     from reviewsvc.outside.erasure_journal import ErasureJournal
-    from reviewsvc.usecases import adopting
+    from reviewsvc.usecases import adopting, erasure
+    from reviewsvc.usecases.desk import Desk
     from reviewsvc.usecases.keyring import Keyring
 
     settings, at = config.load("DATABASE_URL", "REVIEWSVC_KEK_FILE"), datetime.now(UTC)
-    keyring = Keyring(load_kek(Path(settings.kek_file)))
+    keyring = Keyring(open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms))
     erased = ErasureJournal(config.erasure_journal(settings)).read()
     sessions = Sessions(settings.database_url, "worker", size=2)
     try:
@@ -87,7 +89,8 @@ def adopt(
         _check_agreed(planned, yes=yes)
         if settings.restore_second_person and not adopting.ask(sessions, asked, at):
             raise click.ClickException(_ASKED)
-        done = adopting.adopt(sessions, keyring, asked, at, lambda: len(erased))
+        again = partial(erasure.replay, Desk(sessions, keyring), erased, actor=asked.actor, at=at)
+        done = adopting.adopt(sessions, keyring, asked, at, lambda: len(again()))
     finally:
         sessions.close()
     show(_shown(done)) if as_json else click.echo(_told(done), err=True)

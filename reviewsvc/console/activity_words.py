@@ -31,6 +31,13 @@ KINDS: Final[Mapping[str, Group]] = {
     "entrances": Group("Signing in and out", ("logged_in", "logged_out", "session_ended", "refusals")),
     "access": Group("Opened payloads", ("access",)),
     "exports": Group("Labels pulled, bundles", ("export",)),
+    "subjects": Group(
+        "Erasures and legal holds",
+        (
+            *("erasure_requested", "erasure_approved", "erasure_refused", "erasure", "receiver_told"),
+            *("hold_placed", "hold_released", "subject_export", "retention"),
+        ),
+    ),
 }
 
 _EXPORTS: Final = {
@@ -58,6 +65,16 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "refusals": "Refused people who were not signed in",
     "access": "Opened a payload",
     "export": "{object}",
+    "retention": "Dropped what was past its time: {object}",
+    "kek_rotated": "Wrapped all keys with another {object}",
+    "erasure_requested": "Asked for an erasure",
+    "erasure_approved": "Agreed to an erasure",
+    "erasure_refused": "Refused an erasure",
+    "erasure": "Erased a subject",
+    "receiver_told": "Told a receiver of an erasure",
+    "hold_placed": "Placed a legal hold",
+    "hold_released": "Released a legal hold",
+    "subject_export": "Exported what is held of a subject",
     "gap_consented": "Let a stopped partition go on: {object}",
     "key_made": "Made a key of keyed hashes",
     "anchor": "Gave a checkpoint away to be kept: {object}",

@@ -31,6 +31,7 @@ PLACES: Final = (
     Place("/labels", "Labels", ("labels.pull",)),
     Place("/documents", "Policies", ("documents.see",)),
     Place("/quarantine", "Quarantine", ("quarantine.see",)),
+    Place("/subjects", "Subjects", ("subjects.erase", "subjects.export", "subjects.hold")),
     Place("/audit", "Audit", ("entries.read",)),
     Place("/activity", "Activity", ("entries.read",)),
     Place("/people", "People", ("people.see",)),

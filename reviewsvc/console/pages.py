@@ -22,6 +22,7 @@ from reviewsvc.console import (
     people,
     quarantine,
     queues,
+    subjects,
     tasks,
 )
 
@@ -42,6 +43,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     people.blueprint,
     quarantine.blueprint,
     queues.blueprint,
+    subjects.blueprint,
     tasks.blueprint,
 )
 

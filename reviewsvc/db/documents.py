@@ -30,6 +30,7 @@ class RetentionClass(NamedTuple):
     retention_class: int
     name: str
     keep_days: int
+    prediction_days: int | None = None
 
 
 _KEPT = [document.c[name] for name in Kept._fields]
@@ -59,10 +60,12 @@ def retention_classes(session: Session) -> dict[str, RetentionClass]:
     return {row.name: RetentionClass._make(row) for row in found}
 
 
-def add_retention_class(session: Session, name: str, keep_days: int) -> RetentionClass:
+def add_retention_class(
+    session: Session, name: str, keep_days: int, prediction_days: int | None
+) -> RetentionClass:
     """Add a retention class. The caller holds GEN alone, so that numbers are given once."""
     largest = session.scalars(sa.select(sa.func.max(retention_class.c.retention_class))).one()
-    made = RetentionClass(largest + 1, name, keep_days)
+    made = RetentionClass(largest + 1, name, keep_days, prediction_days)
     session.execute(sa.insert(retention_class).values(made._asdict()))
     return made
 

@@ -54,7 +54,9 @@ head = _table(
     " owner:text? owner_pid:int? owner_start:time?",
 )
 entry = _table("entry", "log_id:int* seq:big* body:bytes")
-retention_class = _table("retention_class", "retention_class:small* name:text keep_days:int")
+retention_class = _table(
+    "retention_class", "retention_class:small* name:text keep_days:int prediction_days:int?"
+)
 payload = _table("payload", "retention_class:small* at:big* log_id:int* seq:big* ciphertext:bytes")
 payload_held = _table("payload_held", "retention_class:small at:big log_id:int* seq:big* ciphertext:bytes")
 prediction = _table(
@@ -99,6 +101,23 @@ anchoring = _table(
     "name:text* kind:text place:text every_s:int vkey:text? log_id:int? size:big kept_at:big? tried_at:big?"
     " failures:int told_at:big? outcome:text? why:text?",
 )
+erasure = _table(
+    "erasure",
+    "erasure_id:uuid* key_id:bytes status:text requested_by:text requested_at:time log_id:int seq:big"
+    " settled_by:text? settled_at:time? done_at:time?",
+)
+erasure_left = _table(
+    "erasure_left",
+    "erasure_id:uuid* item:small* kind:text receiver:text amount:big last_at:big? told_by:text?"
+    " told_at:time?",
+)
+erased_key = _table("erased_key", "log_id:int* seq:big* key_id:bytes")
+hold = _table(
+    "hold", "log_id:int* seq:big* hold_id:uuid key_id:bytes? model_id:int? id_hash:bytes? find:big?"
+)
+hold_released = _table("hold_released", "log_id:int* seq:big* hold_id:uuid")
+dropped = _table("dropped", "log_id:int* seq:big* parent:text retention_class:small since:big until:big")
+key_sweep = _table("key_sweep", "one:flag* wanted_at:time? swept_at:time?")
 
 document = _table(
     "document",

@@ -14,6 +14,7 @@ FIELD_TYPES = ("integer", "number", "string", "boolean", "category", "json")
 VIEWS = ("value", "text", "image", "json")
 NOT_GIVEN = "not given"
 _SHORT = 200
+_LONGEST_DAYS = 36_500
 _FIELD_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,200}")
 
 
@@ -50,10 +51,14 @@ class OutputShape(Struct, frozen=True):
 
 
 class Retention(Struct, frozen=True):
-    """The retention class of a model's payloads, and how many days they are kept."""
+    """A model's retention class: how many days its payloads are kept, and the rows of its predictions.
+
+    `prediction_days` None means that the rows, which hold no payload, are kept for good.
+    """
 
     name: str
     keep_days: int
+    prediction_days: int | None = None
 
 
 class Contract(Struct, frozen=True):
@@ -107,7 +112,11 @@ def read_contract(data: object) -> Contract:
 def _retention(read: Fields | None) -> Retention:
     found = Retention("", 1)
     if read is not None:
-        found = Retention(name=read.name("class"), keep_days=read.whole("keep_days", 1, 36_500))
+        keep_days = read.whole("keep_days", 1, _LONGEST_DAYS)
+        rows = read.whole("prediction_days", 1, _LONGEST_DAYS, None)
+        if rows is not None and rows < keep_days:
+            read.fault(f"at least keep_days ({keep_days}): rows find payloads", rows, "prediction_days")
+        found = Retention(read.name("class"), keep_days, rows)
         read.finish()
     return found
 

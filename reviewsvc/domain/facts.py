@@ -3,11 +3,11 @@
 Members that are absent are not written. Numbers with a fraction are strings, see `entries.number`.
 """
 
-from msgspec import Struct
+from msgspec import field
 
+from reviewsvc.domain import fact, subject_facts
 
-class Facts(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What every kind's facts share: fixed order of members, no unknown ones."""
+Facts = fact.Facts
 
 
 class Opened(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -78,18 +78,18 @@ class Violations(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     """Faults of an input: the count, and (field's place in the contract, code) of at most 16."""
 
     count: int
-    faults: list[tuple[int, str]] = []
+    faults: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Route(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the policy said. `designs` are (rule, probability); `task` is set when people are asked."""
 
     pi: str | None = None
-    designs: list[tuple[str, str]] = []
+    designs: list[tuple[str, str]] = field(default_factory=list)
     task: str | None = None
     queue: str | None = None
     rule: str | None = None
-    reasons: list[str] = []
+    reasons: list[str] = field(default_factory=list)
     priority: int = 0
     due_s: int | None = None
     reviewers: int = 1
@@ -237,7 +237,7 @@ class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     confidence: str | None = None
     reviewer: str | None = None
     rule: str | None = None
-    designs: list[tuple[str, str]] = []
+    designs: list[tuple[str, str]] = field(default_factory=list)
     pi: str | None = None
     supersedes: int | None = None
     supersedes_log: str | None = None
@@ -304,6 +304,7 @@ class Anchor(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 UNEVENTFUL = ("anchor", "verification")
 
 KINDS: dict[str, type[Facts]] = {
+    **subject_facts.KINDS,
     "opened": Opened,
     "continuation": Continuation,
     "restore_adopted": RestoreAdopted,

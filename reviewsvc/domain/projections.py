@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from reviewsvc.domain import facts as f
+from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Entry
 
 
@@ -343,4 +344,12 @@ _OBJECTS: dict[type[f.Facts], Callable[[Any], str]] = {
     f.Export: lambda said: f"{said.what}:{said.model or '*'}",
     f.Decision: lambda said: f"decision:{said.decision}",
     f.Retraction: lambda said: f"decision:{said.decision}",
+    sf.Retention: lambda said: f"{said.table}:{said.retention_class or '*'}",
+    sf.KekRotated: lambda said: f"kek:{said.kek}",
+    sf.ErasureAsked: lambda said: f"subject:{said.subject}",
+    sf.Erasure: lambda said: f"subject:{said.subject}",
+    sf.SubjectExport: lambda said: f"subject:{said.subject}",
+    sf.ReceiverTold: lambda said: f"erasure:{said.erasure}",
+    sf.HoldPlaced: lambda said: f"hold:{said.hold}",
+    sf.HoldReleased: lambda said: f"hold:{said.hold}",
 }

@@ -49,6 +49,15 @@ class Findings:
         else:
             self.more += 1
 
+    def mark(self) -> tuple[int, int]:
+        """Return how much was found so far."""
+        return len(self.found), self.more
+
+    def forget(self, mark: tuple[int, int]) -> None:
+        """Forget what was found since a mark."""
+        del self.found[mark[0] :]
+        self.more = mark[1]
+
     def in_order(self) -> list[Finding]:
         """Return what was found, by seq."""
         return sorted(self.found, key=lambda finding: finding.seq)

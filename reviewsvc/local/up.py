@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from consumers import topics
 from reviewsvc.config import Settings
-from reviewsvc.crypto.kek import load_kek
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.db import logins, schema
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.local import processes
@@ -71,7 +70,7 @@ def running(
         whole = _prepared(settings, folder, stack, say)
         sessions = Sessions(whole.database_url, "web", size=4)
         ends.callback(sessions.close)
-        keyring = Keyring(load_kek(Path(whole.kek_file)))
+        keyring = Keyring(open_keks(file=whole.kek_file, text=whole.keks, kms=whole.kms))
         shards = whole.activity_shards
         # Where it was opened before, the worker looks at it first, and the others wait for that.
         with suppress(UnconfirmedError):
@@ -121,7 +120,7 @@ def _prepared(settings: Settings, folder: DataFolder, stack: Stack, say: Say) ->
         database_owner_url="",
         logs_open=True,
         origin=_chosen(settings.origin, _USUAL.origin, lambda: folder.kept("origin", _new_origin)),
-        kek_file=settings.kek_file or str(folder.kek_file()),
+        kek_file="" if settings.keks or settings.kms else settings.kek_file or str(folder.kek_file()),
         secret_key=settings.secret_key or folder.secret("secret-key"),
         data_dir=folder.path,
         public_url=_chosen(settings.public_url, _USUAL.public_url, lambda: f"http://127.0.0.1:{port}"),

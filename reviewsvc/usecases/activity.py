@@ -44,7 +44,7 @@ def record(
 ) -> list[Place]:
     """Append acts that belong to no case, in the caller's transaction, which locks nothing afterwards."""
     shards = installations.newest_logs(session, "activity")
-    chosen = [_shard(shards, each.about or (actor.id if actor else "")) for each in said]
+    chosen = [chosen_shard(shards, each.about or (actor.id if actor else "")) for each in said]
     heads = logs.lock_heads(session, set(chosen))
     places = [
         _append(session, keyring, heads[log_id], each, actor=actor, at=at)
@@ -77,5 +77,6 @@ def _append(
     )
 
 
-def _shard(shards: Sequence[int], text: str) -> int:
+def chosen_shard(shards: Sequence[int], text: str) -> int:
+    """Return the activity log of acts that belong to no case, by what they are about."""
     return shards[zlib.crc32(text.encode()) % len(shards)]

@@ -138,15 +138,18 @@ def _check_once(documents: Sequence[Document]) -> None:
 
 
 def _check_retention(documents: Sequence[Document], known: dict[str, RetentionClass]) -> None:
-    days = {name: each.keep_days for name, each in known.items()}
+    days = {name: (each.keep_days, each.prediction_days) for name, each in known.items()}
     faults = []
     for document in documents:
         if isinstance(document.body, Contract):
             asked = document.body.retention
-            if days.setdefault(asked.name, asked.keep_days) != asked.keep_days:
-                place = document.place(("retention", "keep_days"))
-                expected = f"{days[asked.name]}, as long as the class {asked.name} keeps, or another class"
-                faults.append(f"{place}: retention.keep_days: expected {expected}, got {asked.keep_days}")
+            kept = days.setdefault(asked.name, (asked.keep_days, asked.prediction_days))
+            wanted = {"keep_days": asked.keep_days, "prediction_days": asked.prediction_days}
+            for (name, got), keeps in zip(wanted.items(), kept, strict=True):
+                if got != keeps:
+                    place = document.place(("retention", name))
+                    expected = f"{keeps or 'none'}, as long as the class {asked.name} keeps, or another class"
+                    faults.append(f"{place}: retention.{name}: expected {expected}, got {got or 'none'}")
     if faults:
         raise DocumentsError(faults)
 
@@ -181,7 +184,7 @@ def _put_model(session: Session, contract: Contract, version: int, at: datetime)
 def _retention_class(session: Session, asked: Retention, at: datetime) -> RetentionClass:
     known = rows.retention_classes(session).get(asked.name)
     if known is None:
-        known = rows.add_retention_class(session, asked.name, asked.keep_days)
+        known = rows.add_retention_class(session, asked.name, asked.keep_days, asked.prediction_days)
         installations.ensure_months(session, at)
     return known
 

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from reviewsvc.crypto.envelope import RANDOM_BYTES, Cipher
-from reviewsvc.crypto.kek import KEY_BYTES, Kek
+from reviewsvc.crypto.kek import KEY_BYTES, WrapsKeys
 from reviewsvc.db import generation, keys, logs
 from reviewsvc.db.keys import WrappedDataKey, WrappedKey
 from reviewsvc.db.logs import SealedPayload
@@ -43,7 +43,7 @@ class DataKey(NamedTuple):
 class Keyring:
     """Unwraps keys and keeps the last used ones until the generation moves on; safe among threads."""
 
-    def __init__(self, kek: Kek, *, capacity: int = 10_000) -> None:
+    def __init__(self, kek: WrapsKeys, *, capacity: int = 10_000) -> None:
         self._kek = kek
         self._capacity = capacity
         self._lock = Lock()
@@ -66,7 +66,7 @@ class Keyring:
     def make_hash_key(self, session: Session, purpose: str) -> bytes:
         """Make the key of a purpose and return its commitment, SHA-256 of the key."""
         key = os.urandom(KEY_BYTES)
-        keys.add_of_purpose(session, purpose, WrappedKey(self._kek.wrap(key), self._kek.kek_id))
+        keys.add_of_purpose(session, purpose, WrappedKey(*self._kek.wrap(key)))
         return sha256(key).digest()
 
     def data_key(self, session: Session, key_id: bytes) -> DataKey:
@@ -129,8 +129,7 @@ class Keyring:
         return key.cipher.open(stored, bytes.fromhex(entry.payload.commit))
 
     def _made(self, session: Session, log_id: int, day: dt.date) -> WrappedDataKey:
-        wrapped = self._kek.wrap(os.urandom(KEY_BYTES))
-        made = WrappedDataKey(os.urandom(KEY_ID_BYTES), wrapped, self._kek.kek_id)
+        made = WrappedDataKey(os.urandom(KEY_ID_BYTES), *self._kek.wrap(os.urandom(KEY_BYTES)))
         keys.add_of_day(session, made, log_id, day)
         kept = keys.of_day(session, log_id, day)
         assert kept is not None

@@ -1,12 +1,17 @@
 """Writes labels and their withdrawals into a model's label log; its head's lock decides what is in force."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
+import sqlalchemy as sa
 
 from reviewsvc.db import labels as rows
 from reviewsvc.db import logs
 from reviewsvc.db.logs import Head
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.agreement import Answer
+from reviewsvc.domain.case_secrets import ERASED, write_secrets
 from reviewsvc.domain.entries import Ref, number, parse
 from reviewsvc.domain.labels import outranks, read_label, withdrawal
 from reviewsvc.domain.projections import Place, label_row
@@ -47,6 +52,29 @@ def withdraw(work: Work, case: Dossier, decided: tuple[int, int], retracted: Pla
 def _older(work: Work, head: Head, log_id: int) -> str | None:
     """The name of the log that a standing label is in, if that is not the one which is written to now."""
     return None if log_id == head.log_id else logs.names(work.session, [log_id])[log_id]
+
+
+def withdraw_erased(work: Work, standing: Sequence[sa.Row[Any]], erased: Place, log: str) -> None:
+    """Take back labels of an erased subject; `erased` is the erasure's entry, in the log of this name."""
+    heads = logs.lock_heads(work.session, {row.label_log_id for row in standing}) if standing else {}
+    for row in standing:
+        head = heads[row.label_log_id]
+        made = parse(logs.one(work.session, row.log_id, row.seq))
+        said = withdrawal(read_label(made.facts), row.seq, None, _older(work, head, row.log_id))
+        clock = max(work.clock, head.last_at)
+        place = logs.append(
+            work.session,
+            head,
+            "label",
+            said,
+            clock=clock,
+            actor=work.actor,
+            ref=Ref(log, erased.seq),
+            payload=work.desk.keyring.seal_for_day(work.session, head.log_id, clock, write_secrets(ERASED)),
+            retention_class=row.retention_class,
+        )
+        rows.add(work.session, label_row(place, said, row.model_id), erased)
+    logs.save_heads(work.session, heads)
 
 
 def _append(

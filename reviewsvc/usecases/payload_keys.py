@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from reviewsvc.crypto.envelope import Cipher
-from reviewsvc.crypto.kek import KEY_BYTES, Kek
+from reviewsvc.crypto.kek import KEY_BYTES, WrapsKeys
 from reviewsvc.db.hot import keys
 from reviewsvc.db.hot.connection import Connected
 
@@ -26,7 +26,7 @@ class PayloadKey(NamedTuple):
 class PayloadKeys:
     """Keys of subjects and of days; `forget` when the generation moves: an erasure destroys keys."""
 
-    def __init__(self, kek: Kek) -> None:
+    def __init__(self, kek: WrapsKeys) -> None:
         self._kek = kek
         self._subjects: OrderedDict[bytes, PayloadKey] = OrderedDict()
         self._days: dict[Day, PayloadKey] = {}
@@ -84,7 +84,7 @@ class PayloadKeys:
         self, *, subject: bytes | None = None, log_id: int | None = None, day: dt.date | None = None
     ) -> tuple[keys.DataKey, PayloadKey]:
         key_id, key = os.urandom(_ID_BYTES), os.urandom(KEY_BYTES)
-        made = keys.DataKey(key_id, self._kek.wrap(key), self._kek.kek_id, subject, log_id, day)
+        made = keys.DataKey(key_id, *self._kek.wrap(key), subject, log_id, day)
         return made, PayloadKey(key_id, Cipher(key))
 
     def _ready(self, key: keys.DataKey) -> PayloadKey:

@@ -1,6 +1,6 @@
 """Compares what the tables hold with what the entries say, chunk by chunk."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ class ProjectionCheck:
         self._findings = Findings(head.name)
         self._offsets = Offsets(head.name, self._findings) if head.kind == "predictions" else None
         self.unknown_kinds: list[str] = []
+        self._look()
         if self._offsets and self._next > 0 and not self._resume(self._offsets):
             self._offsets = None
 
@@ -126,14 +127,44 @@ class ProjectionCheck:
             self._offsets.follow(one.seq, one.entry.src, one.facts)
 
     def _compare_rows(self, said: Collection[Said], seqs: range) -> None:
+        mark, seen = self._findings.mark(), dict(self._seen)
+        self._compare_now(said, seqs)
+        if self._findings.mark() != mark:
+            # What an erasure or retention changed between two of these reads looks like a fault: whatever
+            # was found is looked at once more, all of it at one moment.
+            self._findings.forget(mark)
+            self._seen = seen
+            with scan.at_one_moment(self._conn):
+                self._look()
+                self._compare_now(said, seqs)
+
+    def _look(self) -> None:
+        """See what retention has dropped, and where payloads are."""
+        self._dropped = scan.dropped(self._conn)
+        self._payload_tables = scan.payload_tables(self._conn)
+
+    def _compare_now(self, said: Collection[Said], seqs: range) -> None:
         keys = self._keys(said)
         wanted = self._wanted(said, keys)
         for table in wanted_rows.BY_KIND.get(self._head.kind, ()):
-            self._compare(table, wanted.get(table, {}), self._stored(table, seqs))
-        self._check_payloads({one.seq: one.entry for one in said}, seqs, keys)
-        gone = [one.seq for one in said if one.entry.payload and one.entry.payload.key not in keys]
-        for seq in scan.with_segment(self._conn, self._head.log_id, gone) if gone else ():
+            rows, stored = wanted.get(table, {}), self._stored(table, seqs)
+            if table == "prediction" and self._dropped:
+                rows = self._without_dropped(rows, stored, said)
+            self._compare(table, rows, stored)
+        self._check_payloads({one.seq: one for one in said}, seqs, keys)
+        gone = {one.seq: one.entry.payload.key for one in said if one.entry.payload}
+        self._check_gone({seq: key for seq, key in gone.items() if key not in keys})
+
+    def _check_gone(self, gone: dict[int, str]) -> None:
+        """Hold what was said under keys that are gone (by seq) against the erasures."""
+        if not gone:
+            return
+        for seq in scan.with_segment(self._conn, self._head.log_id, list(gone)):
             self._findings.note(seq, "its key is gone, and its row in prediction still has a segment")
+        erased = scan.keys_erased(self._conn, sorted(set(gone.values())))
+        for seq, key in gone.items():
+            if key not in erased:
+                self._findings.note(seq, "its key is gone, and no erasure says so")
 
     def _keys(self, said: Iterable[Said]) -> dict[str, bool]:
         """Which keys exist, and whether each is a subject's, by their ids in hex."""
@@ -181,19 +212,38 @@ class ProjectionCheck:
                 wrong = wanted_rows.differing(wanted_rows.TABLES[table], want, have)
                 self._findings.note(seq, f"its row in {table} differs in {wrong}")
 
-    def _check_payloads(self, entries: dict[int, Entry], seqs: range, keys: dict[str, bool]) -> None:
+    def _without_dropped(self, rows: Rows, stored: Rows, said: Collection[Said]) -> Rows:
+        """Leave out the rows that retention has dropped, and those only."""
+        gone = {one.seq for one in said if one.seq not in stored and self._is_dropped("prediction", one)}
+        return {seq: row for seq, row in rows.items() if seq not in gone}
+
+    def _is_dropped(self, parent: str, one: Said) -> bool:
+        classes = self._names.classes_of(one.facts)
+        return any(
+            month.parent == parent
+            and month.retention_class in classes
+            and month.since <= one.entry.at < month.until
+            for month in self._dropped
+        )
+
+    def _check_payloads(self, said: dict[int, Said], seqs: range, keys: dict[str, bool]) -> None:
         found = set()
         columns = ("seq", "ciphertext", "at")
-        for seq, stored, at in scan.rows(self._conn, "payload", columns, log_id=self._head.log_id, seqs=seqs):
-            entry = entries.get(seq)
+        for seq, stored, at in self._payloads(columns, seqs):
+            entry = said[seq].entry if seq in said else None
             found.add(seq)
             if entry is None or entry.payload is None:
                 self._findings.note(seq, "payload holds a row that its entry does not ask for")
             elif sha256(stored).hexdigest() != entry.payload.sha256 or at != entry.at:
                 self._findings.note(seq, "its stored payload is not the one whose hash it carries")
-        for seq, entry in entries.items():
-            if entry.payload and seq not in found and entry.payload.key in keys:
+        for seq, one in said.items():
+            payload = one.entry.payload
+            if payload and seq not in found and payload.key in keys and not self._is_dropped("payload", one):
                 self._findings.note(seq, "its payload is missing although its key still exists")
+
+    def _payloads(self, columns: Sequence[str], seqs: range) -> Iterator[tuple[Any, ...]]:
+        for table in self._payload_tables:
+            yield from scan.rows(self._conn, table, columns, log_id=self._head.log_id, seqs=seqs)
 
 
 def across(conn: Connected, heads: Sequence[scan.LogHead], known: Known, findings: Findings) -> None:

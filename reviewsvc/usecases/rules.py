@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from msgspec.json import decode
 
-from reviewsvc.crypto.kek import Kek
+from reviewsvc.crypto.kek import WrapsKeys
 from reviewsvc.db.hot import keys as wrapped_keys
 from reviewsvc.db.hot import rules as stored
 from reviewsvc.db.hot.connection import Connected
@@ -43,7 +43,7 @@ class Rules:
     sampling_key: bytes
 
 
-def load(conn: Connected, kek: Kek) -> Rules:
+def load(conn: Connected, kek: WrapsKeys) -> Rules:
     """Read and compile the rules that are in force; LookupError before the installation's first start."""
     rows = stored.load(conn)
     keys = {purpose: kek.unwrap(wrapped) for purpose, wrapped in wrapped_keys.hash_keys(conn).items()}

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from reviewsvc.db import installations, locks
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SignsCheckpoints
-from reviewsvc.usecases import auth, due, guarding
+from reviewsvc.outside.erasure_journal import ErasureJournal
+from reviewsvc.usecases import auth, due, erasure, guarding, key_sweep, retention
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.export_making import Exporter
@@ -38,6 +39,16 @@ def all_steps(desk: Desk) -> tuple[Step, ...]:
         Step("refusals", 3, 10 * second, lambda at: auth.refusals_step(sessions, keyring, at=at)),
         Step("sweep", 4, 10 * minute, lambda at: auth.sweep_step(sessions, at=at)),
         Step("months", 5, 10 * minute, lambda at: months_step(sessions, at=at)),
+    )
+
+
+def subject_steps(desk: Desk, journal: ErasureJournal) -> tuple[Step, ...]:
+    """List the steps that carry out erasures, and free files of what they destroyed."""
+    second, minute = timedelta(seconds=1), timedelta(minutes=1)
+    return (
+        Step("erasures", 20, second, lambda at: erasure.step(desk, journal, at=at)),
+        Step("retention", 22, 60 * minute, lambda at: retention.step(desk.sessions, at=at)),
+        Step("key_sweep", 21, minute, lambda at: key_sweep.step(desk.sessions, at=at)),
     )
 
 

@@ -10,6 +10,8 @@ from reviewsvc.db.hot import scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.domain import facts as f
 from reviewsvc.domain import projections as p
+from reviewsvc.domain import subject_facts as sf
+from reviewsvc.domain import subject_rows as sr
 from reviewsvc.domain.entries import Entry
 
 Row = tuple[Any, ...]
@@ -33,11 +35,18 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     "signing_key": p.SigningKeyRow._fields,
     "anchor": p.AnchorRow._fields,
     "cosignature": p.CosignatureRow._fields,
+    "erased_key": sr.ErasedKeyRow._fields,
+    "hold": sr.HoldRow._fields,
+    "hold_released": sr.HoldReleasedRow._fields,
+    "dropped": sr.DroppedRow._fields,
 }
 BY_KIND: Final = {
     "predictions": ("prediction", "quarantine"),
     "ingest": ("prediction", "quarantine"),
-    "activity": ("activity", "decision", "document", "signing_key", "anchor", "cosignature"),
+    "activity": (
+        *("activity", "decision", "document", "signing_key", "anchor", "cosignature"),
+        *("erased_key", "hold", "hold_released", "dropped"),
+    ),
     "labels": ("label",),
 }
 
@@ -49,16 +58,24 @@ class Names(NamedTuple):
     retention: Mapping[tuple[str, int], int]
     queues: Mapping[str, int]
     logs: Mapping[str, int]
+    classes: Mapping[str, int]
 
     def model(self, name: str, contract: int) -> p.ModelIds:
         """A model's numbers under a version of its contract."""
         return p.ModelIds(self.models[name], self.retention[name, contract])
 
+    def classes_of(self, facts: f.Facts | None) -> set[int]:
+        """The retention classes that the payload of these facts may be in."""
+        if not isinstance(facts, f.Prediction | f.Decision | f.Retraction | f.TaskMoved | f.Label):
+            return {0}
+        return {number for (name, _), number in self.retention.items() if name == facts.model}
+
 
 def read_names(conn: Connected, logs: Mapping[str, int]) -> Names:
     """Read the numbers; `logs` maps names of logs to theirs."""
     models, queues = scan.numbers(conn, "model", "model_id"), scan.numbers(conn, "queue", "queue_id")
-    return Names(models, _retention(conn), queues, logs)
+    classes = scan.numbers(conn, "retention_class", "retention_class")
+    return Names(models, _retention(conn, classes), queues, logs, classes)
 
 
 def check_key(entry: Entry) -> None:
@@ -69,7 +86,7 @@ def check_key(entry: Entry) -> None:
 
 def check_texts(facts: f.Facts) -> None:
     """Raise ValueError if ids or numbers, which facts carry as texts, cannot be read as such."""
-    for name in ("task", "decision", "reviewer"):
+    for name in ("task", "decision", "reviewer", "hold", "erasure"):
         if (text := getattr(facts, name, None)) is not None:
             UUID(text)
     if final := getattr(facts, "final", None):
@@ -116,6 +133,22 @@ def rows(
             yield "anchor", p.anchor_row(place, facts, names.logs[facts.log])
             if (cosigned := p.cosignature_row(place, facts, names.logs[facts.log])) is not None:
                 yield "cosignature", cosigned
+        case _:
+            yield from _of_subjects(place, facts, names)
+
+
+def _of_subjects(place: p.Place, facts: f.Facts, names: Names) -> Iterator[tuple[str, Row]]:
+    match facts:
+        case sf.Erasure():
+            yield "erased_key", sr.erased_key_row(place, facts)
+        case sf.HoldPlaced():
+            model_id = names.models[facts.model] if facts.model else None
+            yield "hold", sr.hold_row(place, facts, model_id)
+        case sf.HoldReleased():
+            yield "hold_released", sr.hold_released_row(place, facts)
+        case sf.Retention():
+            if row := sr.dropped_row(place, facts, names.classes.get(facts.retention_class or "", 0)):
+                yield "dropped", row
 
 
 def task(place: p.Place, facts: f.Prediction, names: Names, activity_log_id: int) -> Row | None:
@@ -138,8 +171,7 @@ def _label(place: p.Place, entry: Entry, facts: f.Label, names: Names) -> Row:
     return (*p.label_row(place, facts, names.models[facts.model]), *follows)
 
 
-def _retention(conn: Connected) -> dict[tuple[str, int], int]:
-    numbers = scan.numbers(conn, "retention_class", "retention_class")
+def _retention(conn: Connected, numbers: Mapping[str, int]) -> dict[tuple[str, int], int]:
     found = {}
     for name, version, body in scan.contracts(conn):
         try:

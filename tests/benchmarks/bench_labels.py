@@ -120,7 +120,7 @@ def _entries(
         )
         body = encode(entry)
         last = leaf_hash(body)
-        yield (key_id, KEK.wrap(key), KEK.kek_id), sealed.ciphertext, entry, body
+        yield (key_id, *KEK.wrap(key)), sealed.ciphertext, entry, body
 
 
 def _facts(seq: int, at: int) -> f.Label:

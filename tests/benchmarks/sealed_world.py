@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from reviewsvc.crypto import signing_keys as key_files
-from reviewsvc.crypto.kek import Kek, load_kek, make_kek_file
+from reviewsvc.crypto.kek import WrapsKeys, load_kek, make_kek_file
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db.hot import batches, heads
 from reviewsvc.db.hot.connection import Connected, connect
@@ -44,7 +44,7 @@ ADMIN = Actor("cli", "bench")
 class Writer:
     """Captures events into one partition's log, as the consumer does, batch by batch."""
 
-    def __init__(self, conn: Connected, kek: Kek, load: Load) -> None:
+    def __init__(self, conn: Connected, kek: WrapsKeys, load: Load) -> None:
         self._conn, self._keys = conn, PayloadKeys(kek)
         self._rules = rules.load(conn, kek)
         self._values = load.values()
@@ -76,7 +76,7 @@ class SealedWorld:
 
     folder: Path
     template: Template
-    kek: Kek
+    kek: WrapsKeys
     sessions: Sessions
     keyring: Keyring
 

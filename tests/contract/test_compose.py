@@ -90,7 +90,8 @@ def test_the_signer_is_alone_with_its_key_and_only_the_worker_may_ask_it() -> No
     )
     assert signer["volumes"] == ["signer:/var/lib/signer", "signer-socket:/run/signer"]
     assert (Path(key).parent, Path(socket).parent) == (Path("/var/lib/signer"), Path("/run/signer"))
-    assert worker["volumes"] == ["signer-socket:/run/signer:ro", EXPORTS]
+    assert worker["volumes"] == ["signer-socket:/run/signer:ro", EXPORTS, "worker:/var/lib/worker"]
+    assert worker["environment"]["REVIEWSVC_ERASURE_JOURNAL"].startswith("/var/lib/worker/")
     assert _environment("worker")["REVIEWSVC_SIGNER_SOCKET"] == socket
     assert [name for name in OURS if "REVIEWSVC_SIGNING_KEY_FILE" in _environment(name)] == [SIGNER]
 

@@ -15,7 +15,7 @@ from tests.fixtures.service import Site, Visitor
 pytestmark = pytest.mark.real
 
 EVERYTHING = tuple(
-    Grant(role) for role in ("reviewer", "lead", "auditor", "data", "owner", "operator", "admin")
+    Grant(role) for role in ("reviewer", "lead", "auditor", "data", "owner", "operator", "admin", "steward")
 )
 PAGES = [
     "/queues",
@@ -31,6 +31,7 @@ PAGES = [
     "/audit/exports",
     "/audit/access",
     "/people",
+    "/subjects",
     "/account",
     "/help/keys",
     "/api/docs",
@@ -69,7 +70,13 @@ def test_every_page_opens_for_who_may_see_it_and_for_nobody_else(
 def test_the_list_of_places_has_only_those_that_are_open(site: Site, chief: Visitor) -> None:
     reviewer = site.visitor("rosa", Grant("reviewer", "queue:unsure"))
     for visitor, labels in (
-        (chief, ["Queues", "Tasks", "Labels", "Policies", "Quarantine", "Audit", "Activity", "People"]),
+        (
+            chief,
+            [
+                *("Queues", "Tasks", "Labels", "Policies", "Quarantine"),
+                *("Subjects", "Audit", "Activity", "People"),
+            ],
+        ),
         (reviewer, ["Queues", "Tasks"]),
     ):
         nav = re.search(r'<nav class="site-nav"[\s\S]*?</nav>', visitor.get("/account").text)

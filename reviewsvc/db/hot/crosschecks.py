@@ -37,7 +37,7 @@ _DISAGREEMENTS: Final = {
     ),
     "task {} has an answer and is not closed, or is closed without one": (
         "SELECT task_id::text FROM task "
-        "WHERE (status IN ('decided', 'defaulted')) <> (answer_seq IS NOT NULL) LIMIT 10"
+        "WHERE (status IN ('decided', 'defaulted', 'withdrawn')) <> (answer_seq IS NOT NULL) LIMIT 10"
     ),
     "task {} is marked as escalated, and no entry says so": (
         "SELECT t.task_id::text FROM task t WHERE t.escalated AND NOT EXISTS ("

@@ -1,7 +1,10 @@
 """Streams a log as it is stored, for verification; each read is a short transaction of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
+
+from psycopg.pq import TransactionStatus
 
 from reviewsvc.db.hot.connection import Connected
 
@@ -108,6 +111,55 @@ def keys_kept(conn: Connected, key_ids: Sequence[str]) -> dict[str, bool]:
         ([bytes.fromhex(key_id) for key_id in key_ids],),
     )
     return dict(found.fetchall())
+
+
+def keys_erased(conn: Connected, key_ids: Sequence[str]) -> set[str]:
+    """Which of these keys (ids in hex) an erasure destroyed."""
+    found = conn.execute(
+        "SELECT encode(key_id, 'hex') FROM erased_key WHERE key_id = ANY(%s)",
+        ([bytes.fromhex(key_id) for key_id in key_ids],),
+    )
+    return {row[0] for row in found}
+
+
+class Dropped(NamedTuple):
+    """A month of a retention class that is no longer kept; times are microseconds."""
+
+    parent: str
+    retention_class: int
+    since: int
+    until: int
+
+
+def dropped(conn: Connected) -> list[Dropped]:
+    """The months that retention dropped."""
+    found = conn.execute("SELECT parent, retention_class, since, until FROM dropped")
+    return [Dropped(*row) for row in found]
+
+
+def payload_tables(conn: Connected) -> tuple[str, ...]:
+    """The tables that hold payloads now: those under legal hold have one of their own."""
+    row = conn.execute("SELECT EXISTS (SELECT FROM payload_held)").fetchone()
+    return ("payload", "payload_held") if row and row[0] else ("payload",)
+
+
+@contextmanager
+def at_one_moment(conn: Connected) -> Iterator[None]:
+    """Let what is read in a block be of one moment, and keep partitions from being dropped meanwhile.
+
+    Inside a transaction of the caller's that is the caller's business.
+    """
+    if conn.info.transaction_status is TransactionStatus.INTRANS:
+        yield
+        return
+    # One round trip, since another thread reads ahead on this connection; the lock comes before the snapshot.
+    conn.execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE payload, prediction IN ACCESS SHARE MODE"
+    )
+    try:
+        yield
+    finally:
+        conn.execute("COMMIT")
 
 
 def with_segment(conn: Connected, log_id: int, seqs: Sequence[int]) -> list[int]:

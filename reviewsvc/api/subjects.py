@@ -1,0 +1,144 @@
+"""Subjects, for stewards: erasures, exports and legal holds. Subjects are named in bodies, never in paths."""
+
+from typing import Any
+from uuid import UUID
+
+from flask_smorest import Blueprint
+
+from reviewsvc.api.subject_schemas import (
+    ErasurePage,
+    ErasuresAsked,
+    ErasureState,
+    HoldAsked,
+    HoldList,
+    HoldState,
+    ReasonGiven,
+    SubjectAsked,
+    SubjectExported,
+)
+from reviewsvc.usecases import erasures, holds, subject_export
+from reviewsvc.usecases.erasures import Erasure
+from reviewsvc.usecases.holds import HoldOn
+from reviewsvc.web.actors import signed_in
+from reviewsvc.web.permissions import permission
+from reviewsvc.web.services import services
+
+blueprint = Blueprint(
+    "subjects", __name__, url_prefix="/api/v1/subjects", description="Erasing, exporting and holding subjects"
+)
+
+
+@blueprint.post("/erasures")
+@blueprint.arguments(SubjectAsked)
+@blueprint.response(202, ErasureState)
+@permission("subjects.erase")
+def erase(asked: dict[str, Any]) -> dict[str, Any]:
+    """Ask for a subject's erasure; the worker carries it out, once a second person agrees where needed."""
+    held, actor = services(), signed_in().actor
+    made = erasures.request(
+        held.sessions,
+        held.keyring,
+        asked["subject"],
+        asked["reason"],
+        actor=actor,
+        at=held.clock(),
+        second_person=held.erase_needs_two,
+    )
+    return _shown(made)
+
+
+@blueprint.get("/erasures")
+@blueprint.arguments(ErasuresAsked, location="query")
+@blueprint.response(200, ErasurePage)
+@permission("subjects.erase")
+def page(asked: dict[str, Any]) -> dict[str, Any]:
+    """List erasures, the newest first."""
+    held = services()
+    last = erasures.get(held.sessions, held.keyring, asked["after"]) if asked["after"] else None
+    before = (last.requested_at, last.erasure_id) if last else None
+    found = erasures.page(held.sessions, held.keyring, before, asked["limit"])
+    following = found[-1].erasure_id if len(found) == asked["limit"] else None
+    return {"items": [_shown(one) for one in found], "next": following}
+
+
+@blueprint.get("/erasures/<uuid:erasure_id>")
+@blueprint.response(200, ErasureState)
+@permission("subjects.erase")
+def show(erasure_id: UUID) -> dict[str, Any]:
+    """Show what became of an erasure, and who is to be told."""
+    return _shown(erasures.get(services().sessions, services().keyring, erasure_id))
+
+
+@blueprint.post("/erasures/<uuid:erasure_id>/approve")
+@blueprint.response(202, ErasureState)
+@permission("subjects.erase")
+def approve(erasure_id: UUID) -> dict[str, Any]:
+    """Agree to an erasure that somebody else asked for."""
+    held, actor = services(), signed_in().actor
+    return _shown(erasures.approve(held.sessions, held.keyring, erasure_id, actor=actor, at=held.clock()))
+
+
+@blueprint.post("/erasures/<uuid:erasure_id>/refuse")
+@blueprint.response(200, ErasureState)
+@permission("subjects.erase")
+def refuse(erasure_id: UUID) -> dict[str, Any]:
+    """Refuse an erasure that waits, or take one's own wish back."""
+    held, actor = services(), signed_in().actor
+    return _shown(erasures.refuse(held.sessions, held.keyring, erasure_id, actor=actor, at=held.clock()))
+
+
+@blueprint.post("/erasures/<uuid:erasure_id>/left/<int:item>/told")
+@blueprint.response(200, ErasureState)
+@permission("subjects.erase")
+def tell(erasure_id: UUID, item: int) -> dict[str, Any]:
+    """Note that a receiver was told of an erasure."""
+    held, actor = services(), signed_in().actor
+    return _shown(erasures.tell(held.sessions, held.keyring, erasure_id, item, actor=actor, at=held.clock()))
+
+
+@blueprint.post("/exports")
+@blueprint.arguments(SubjectAsked)
+@blueprint.response(200, SubjectExported)
+@permission("subjects.export")
+def export(asked: dict[str, Any]) -> dict[str, Any]:
+    """Give all that is held of a subject; that it was given is an entry."""
+    held, actor = services(), signed_in().actor
+    made = subject_export.export(held.desk, asked["subject"], asked["reason"], actor=actor, at=held.clock())
+    return made._asdict()
+
+
+@blueprint.post("/holds")
+@blueprint.arguments(HoldAsked)
+@blueprint.response(201, HoldState)
+@permission("subjects.hold")
+def hold(asked: dict[str, Any]) -> dict[str, Any]:
+    """Place a legal hold: what is held is neither erased nor dropped."""
+    held, actor = services(), signed_in().actor
+    on = HoldOn(*(asked.get(name) for name in HoldOn._fields))
+    made = holds.place(held.sessions, held.keyring, on, asked["reason"], actor=actor, at=held.clock())
+    return made._asdict()
+
+
+@blueprint.get("/holds")
+@blueprint.response(200, HoldList)
+@permission("subjects.hold")
+def list_holds() -> dict[str, Any]:
+    """List legal holds: those that stand, then those that ended."""
+    found = holds.every(services().sessions, services().keyring)
+    return {"items": [one._asdict() for one in found], "next": None}
+
+
+@blueprint.post("/holds/<uuid:hold_id>/release")
+@blueprint.arguments(ReasonGiven)
+@blueprint.response(200, HoldState)
+@permission("subjects.hold")
+def release(asked: dict[str, Any], hold_id: UUID) -> dict[str, Any]:
+    """End a legal hold."""
+    held, actor = services(), signed_in().actor
+    ended = holds.release(held.sessions, held.keyring, hold_id, asked["reason"], actor=actor, at=held.clock())
+    return ended._asdict()
+
+
+def _shown(told: Erasure) -> dict[str, Any]:
+    left = [each._asdict() for each in told.left]
+    return told._asdict() | {"left": left, "final_at": erasures.final_at(told, services().backup_days)}

@@ -1,0 +1,159 @@
+"""Legal holds: what may be neither erased nor dropped while one stands, on a subject, a model or a case."""
+
+import os
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.db import generation, predictions, versions
+from reviewsvc.db import holds as rows
+from reviewsvc.db.sessions import Session, Sessions
+from reviewsvc.domain import subject_facts as sf
+from reviewsvc.domain.entries import Actor, Ref, parse
+from reviewsvc.domain.moments import RANDOM_BYTES, moment, uuid7
+from reviewsvc.domain.projections import signed64
+from reviewsvc.domain.subject_rows import hold_released_row, hold_row
+from reviewsvc.usecases import subjects
+from reviewsvc.usecases.activity import Said, record, secrets
+from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
+from reviewsvc.usecases.erasures import reason_of
+from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.labels import ModelMissingError
+
+_MOST = 500
+_ID_BYTES, _FIND_BYTES = 16, 8
+
+
+class HoldMissingError(LookupError):
+    """There is no such hold, or it has ended."""
+
+    code = "hold_missing"
+
+
+class HoldOn(NamedTuple):
+    """What to hold: a subject; or a model, or one case of it, sent by a source (its topic if none)."""
+
+    subject: str | None = None
+    model: str | None = None
+    prediction_id: str | None = None
+    source: str | None = None
+
+
+class Hold(NamedTuple):
+    """A hold: on what, why, who placed it when, and who released it when and why, if it has ended."""
+
+    hold_id: UUID
+    on: str
+    name: str
+    reason: str | None
+    placed_by: str
+    placed_at: datetime
+    released_by: str | None
+    released_at: datetime | None
+    released_reason: str | None
+
+
+def place(
+    sessions: Sessions, keyring: Keyring, on: HoldOn, reason: str, *, actor: Actor, at: datetime
+) -> Hold:
+    """Place a hold; from its commit on, nothing of it is erased or dropped.
+
+    Raises SubjectMissingError, ModelMissingError, NotCapturedError, SeveralSourcesError, ReasonError.
+    """
+    reason = subjects.checked_reason(reason)
+    hold_id = uuid7(at, os.urandom(RANDOM_BYTES))
+    with sessions.begin() as session:
+        # Alone: an erasure or a drop that is under way ends first, the next one sees the hold.
+        generation.bump(session)
+        said, model_id = _said(session, keyring, hold_id, on)
+        about = said.subject or said.model or ""
+        act = Said("hold_placed", said, secrets(reason=reason), about=about)
+        (where,) = record(session, keyring, [act], actor=actor, at=at)
+        rows.add(session, hold_row(where, said, model_id))
+    return get(sessions, keyring, hold_id)
+
+
+def release(
+    sessions: Sessions, keyring: Keyring, hold_id: UUID, reason: str, *, actor: Actor, at: datetime
+) -> Hold:
+    """End a hold. Raises HoldMissingError, ReasonError."""
+    reason = subjects.checked_reason(reason)
+    with sessions.begin() as session:
+        generation.bump(session)
+        row = rows.get(session, hold_id)
+        if row is None or row.released_seq is not None:
+            raise HoldMissingError("There is no such hold, or it has ended already.")
+        said = sf.HoldReleased(str(hold_id))
+        placed = msgspec.json.decode(parse(bytes(row.body)).facts, type=sf.HoldPlaced)
+        act = Said(
+            "hold_released",
+            said,
+            secrets(reason=reason),
+            about=placed.subject or placed.model or "",
+            ref=Ref(row.log, row.seq),
+        )
+        (where,) = record(session, keyring, [act], actor=actor, at=at)
+        rows.release(session, hold_released_row(where, said))
+    return get(sessions, keyring, hold_id)
+
+
+def get(sessions: Sessions, keyring: Keyring, hold_id: UUID) -> Hold:
+    """Return a hold. Raises HoldMissingError."""
+    with sessions.begin() as session:
+        row = rows.get(session, hold_id)
+        if row is None:
+            raise HoldMissingError("There is no such hold.")
+        return _hold(session, keyring, row)
+
+
+def every(sessions: Sessions, keyring: Keyring) -> list[Hold]:
+    """Return holds: those that stand first, then the newest that ended; 500 at most."""
+    with sessions.begin() as session:
+        return [_hold(session, keyring, row) for row in rows.every(session, _MOST)]
+
+
+def _said(session: Session, keyring: Keyring, hold_id: UUID, on: HoldOn) -> tuple[sf.HoldPlaced, int | None]:
+    if on.subject is not None:
+        subject = subjects.key_of(session, keyring, on.subject)
+        return sf.HoldPlaced(str(hold_id), subject=subject.hex()), None
+    model = versions.model(session, on.model or "")
+    if model is None:
+        raise ModelMissingError(f"There is no model {on.model}.")
+    if on.prediction_id is None:
+        return sf.HoldPlaced(str(hold_id), model=model.name), model.model_id
+    key = keyring.hash_key(session, "prediction")
+    find = keyed_hash(key, "find", model.name, on.prediction_id)[:_FIND_BYTES].hex()
+    known = {bytes(row.id_hash) for row in predictions.find(session, model.name, signed64(find))}
+    if on.source:
+        known &= {keyed_hash(key, "id", model.name, on.source, on.prediction_id)[:_ID_BYTES]}
+    if len(known) > 1:
+        raise SeveralSourcesError(f"Several sources sent a prediction {on.prediction_id}: name one.")
+    if not known:
+        raise NotCapturedError(f"No prediction {on.prediction_id} of {model.name} has been captured.")
+    return sf.HoldPlaced(str(hold_id), model=model.name, id=known.pop().hex(), find=find), model.model_id
+
+
+def _hold(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Hold:
+    placed = parse(bytes(row.body))
+    said = msgspec.json.decode(placed.facts, type=sf.HoldPlaced)
+    ended = None if row.released_body is None else parse(bytes(row.released_body))
+    on = "subject" if said.subject else "case" if said.id else "model"
+    return Hold(
+        hold_id=row.hold_id,
+        on=on,
+        name=said.subject or (f"{said.model} {said.id}" if said.id else said.model) or "",
+        reason=reason_of(session, keyring, row.log_id, row.seq),
+        placed_by=_by(placed.actor),
+        placed_at=moment(placed.at),
+        released_by=_by(ended.actor) if ended else None,
+        released_at=moment(ended.at) if ended else None,
+        released_reason=reason_of(session, keyring, row.released_log_id, row.released_seq) if ended else None,
+    )
+
+
+def _by(actor: Actor | None) -> str:
+    return subjects.said_by(actor) if actor else "service"

@@ -1,0 +1,131 @@
+"""Retention: months are dropped, disks freed, holds kept byte for byte; verification tells why."""
+
+import os
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from reviewsvc.db import tables as t
+from reviewsvc.domain.verdict import Verdict
+from reviewsvc.usecases import erasure, holds, labels, retention
+from reviewsvc.usecases.holds import HoldOn
+from reviewsvc.usecases.steps import months_step
+from reviewsvc.usecases.subjects import HeldError
+from tests.fixtures.cases import CONTRACT, Bank, event
+from tests.fixtures.erasing import STEWARD, Eraser
+from tests.fixtures.installed import AT
+
+pytestmark = pytest.mark.real
+
+PAST = AT + timedelta(days=100)
+FAR = AT + timedelta(days=800)
+
+
+def brief(bank: Bank) -> None:
+    """Let the model keep payloads for 30 days and rows for 400."""
+    kept = {"class": "brief", "keep_days": 30, "prediction_days": 400}
+    bank.apply({**CONTRACT, "retention": kept})
+
+
+def size(bank: Bank) -> int:
+    """Bytes of the database on the disk."""
+    return int(bank.rows(sa.select(sa.func.pg_database_size(sa.func.current_database())))[0][0])
+
+
+def hold(bank: Bank, on: HoldOn) -> holds.Hold:
+    house = bank.house
+    return holds.place(house.sessions, house.keyring, on, "case 4711", actor=STEWARD, at=AT)
+
+
+def run(eraser: Eraser, at: datetime) -> list[retention.Dropped]:
+    """Drop what is past, and leave out the months that were made ahead and stayed empty."""
+    done = retention.run(eraser.desk.sessions, actor=STEWARD, at=at)
+    return [one for one in done if one.rows]
+
+
+def stored(bank: Bank, table: sa.Table) -> set[tuple[int, int, bytes]]:
+    rows = bank.rows(sa.select(table.c.log_id, table.c.seq, table.c.ciphertext))
+    return {(row.log_id, row.seq, bytes(row.ciphertext)) for row in rows}
+
+
+def test_a_past_month_is_dropped_and_its_disk_is_free(eraser: Eraser) -> None:
+    bank = eraser.bank
+    brief(bank)
+    noise = [os.urandom(2000).hex() for _ in range(300)]
+    bank.capture(
+        [event(f"p-{n}", input={"income": 1, "job": 1, "remarks": text}) for n, text in enumerate(noise)]
+    )
+    anna = bank.person("anna")
+    bank.decide(anna, bank.claim(anna)[0])
+    before = size(bank)
+    assert retention.step(eraser.desk.sessions, at=AT + timedelta(days=30)) == 0
+    (done,) = run(eraser, PAST)
+    assert (done.table, done.retention_class, done.held) == ("payload", "brief", 0)
+    assert done.rows == 302
+    assert before - size(bank) > 300 * 4000 * 0.9
+    assert done.bytes > 300 * 4000
+    assert [one.op for one in labels.page(bank.desk, "loans", None, 9, actor=STEWARD, at=PAST).items] == [
+        "withdraw"
+    ]
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
+    gone = run(eraser, FAR)
+    assert [(one.table, one.rows) for one in gone] == [("prediction", 300)]
+    assert eraser.verified().verdict is Verdict.VERIFIED
+    assert retention.run(eraser.desk.sessions, actor=None, at=FAR) == []
+
+
+def test_a_hold_stops_erasing_and_dropping_until_it_is_released(eraser: Eraser) -> None:
+    bank, house = eraser.bank, eraser.bank.house
+    brief(bank)
+    bank.capture([event("p-1"), event("p-2"), event("p-3")])
+    anna = bank.person("anna")
+    for claimed in bank.claim(anna, 3):
+        bank.decide(anna, claimed)
+    asked = eraser.ask("p-2")
+    placed = [hold(bank, HoldOn("subject of p-1")), hold(bank, HoldOn(model="loans", prediction_id="p-2"))]
+    assert erasure.step(eraser.desk, eraser.journal, at=AT) == 0
+    with pytest.raises(HeldError):
+        erasure.run(eraser.desk, eraser.journal, asked.erasure_id, at=AT)
+    with pytest.raises(HeldError):
+        eraser.ask("p-1")
+    assert eraser.journal.read() == []
+    before = stored(bank, t.payload)
+    (done,) = run(eraser, PAST)
+    assert (done.rows, done.held) == (9, 6)
+    kept = stored(bank, t.payload_held)
+    assert len(kept) == 6
+    assert kept < before
+    told = labels.page(bank.desk, "loans", None, 9, actor=STEWARD, at=PAST).items
+    assert [one.op for one in told] == ["add", "add", "withdraw"]
+    assert run(eraser, FAR) == []
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
+    months_step(eraser.desk.sessions, at=FAR)
+    for one in placed:
+        holds.release(house.sessions, house.keyring, one.hold_id, "settled", actor=STEWARD, at=FAR)
+    assert erasure.step(eraser.desk, eraser.journal, at=FAR) == 1
+    gone = run(eraser, FAR + timedelta(days=800))
+    assert [(one.table, one.rows) for one in gone] == [("payload", 1), ("prediction", 3), ("payload_held", 6)]
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
+
+
+def test_a_model_that_is_held_keeps_its_months(eraser: Eraser) -> None:
+    brief(eraser.bank)
+    eraser.bank.capture([event("p-1")])
+    hold(eraser.bank, HoldOn(model="loans"))
+    assert retention.run(eraser.desk.sessions, actor=None, at=FAR) == []
+    assert any(month.is_held for month in retention.show(eraser.desk.sessions))
+    with pytest.raises(HeldError):
+        eraser.ask("p-1")
+
+
+def test_a_payload_that_is_missing_from_a_month_that_was_kept_is_noticed(
+    eraser: Eraser, owner_url: str
+) -> None:
+    brief(eraser.bank)
+    eraser.bank.capture([event("p-1")])
+    engine = sa.create_engine(owner_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM payload WHERE retention_class > 0"))
+    engine.dispose()
+    assert eraser.verified().verdict is Verdict.TAMPERED

@@ -1,0 +1,130 @@
+"""Erasing, exporting and holding by page, by program and on the command line."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reviewsvc import cli
+from reviewsvc.domain.permissions import Grant
+from reviewsvc.domain.verdict import Verdict
+from reviewsvc.usecases import erasure, erasures
+from tests.fixtures.cases import event
+from tests.fixtures.erasing import Eraser
+from tests.fixtures.installed import AT, KEK_BYTES, ORIGIN
+from tests.fixtures.service import Site
+from tests.integration.test_api_people import Program
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def eraser(eraser: Eraser) -> Eraser:
+    eraser.bank.capture([event("p-1"), event("p-2"), event("p-3")])
+    return eraser
+
+
+def test_a_steward_erases_on_the_page_and_ticks_off_who_was_told(site: Site, eraser: Eraser) -> None:
+    stella = site.visitor("stella", Grant("steward"))
+    assert "No erasures" in stella.get("/subjects").text
+    refused = stella.post("/subjects/erasures", subject="nobody", reason="letter 17")
+    assert refused.status_code == 422
+    assert "Nothing is kept about this subject" in refused.text
+    place = stella.post("/subjects/erasures", subject="subject of p-1", reason="letter 17").location
+    assert "being carried out" in stella.get(place).text
+    assert erasure.step(eraser.desk, eraser.journal, at=AT) == 1
+    page = stella.get(place).text
+    assert "Key destroyed" in page
+    assert "letter 17" in page
+    assert "backups are kept for 35 days" in page
+    assert stella.post(f"{place}/left/1/told").status_code == 303
+    assert "Stella" in stella.get(place).text
+    assert "Told them" not in stella.get(place).text
+    assert site.visitor("rosa", Grant("reviewer")).get("/subjects").status_code == 403
+
+
+def test_a_steward_holds_and_exports_on_the_page(site: Site, eraser: Eraser) -> None:
+    stella = site.visitor("stella", Grant("steward"))
+    stella.get("/subjects")
+    stella.post("/subjects/holds", model="loans", prediction_id="p-1", reason="court file 12")
+    page = stella.get("/subjects").text
+    assert "court file 12" in page
+    told = stella.post("/subjects/erasures", subject="subject of p-1", reason="letter 17")
+    assert "A legal hold stands" in told.text
+    hold_id = page.partition("/subjects/holds/")[2].partition("/")[0]
+    stella.post(f"/subjects/holds/{hold_id}/release", reason="closed")
+    assert "released" in stella.get("/subjects").text
+    answer = stella.post("/subjects/exports", subject="subject of p-1", reason="letter 18")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        exported = json.loads(archive.read("subject.json"))
+        assert b"subject of p-1" in archive.read("subject.txt")
+    assert [one["sent"]["value"]["prediction_id"] for one in exported["predictions"]] == ["p-1"]
+    assert eraser.verified().verdict is Verdict.VERIFIED
+
+
+def test_a_program_erases_holds_and_exports(site: Site, eraser: Eraser) -> None:
+    program = Program(site, "stella", Grant("steward"))
+    body = {"subject": "subject of p-1", "reason": "letter 17"}
+    status, held = program.call("POST /subjects/holds", json=body)
+    assert (status, held["on"], held["released_at"]) == (201, "subject", None)
+    assert program.call("POST /subjects/erasures", json=body)[1]["code"] == "held"
+    path = f"POST /subjects/holds/{held['hold_id']}/release"
+    assert program.call(path, json={"reason": "closed"})[1]["released_reason"] == "closed"
+    assert program.call(path, json={"reason": "closed"})[1]["code"] == "hold_missing"
+    assert program.call("GET /subjects/holds")[1]["items"][0]["released_by"] == f"token:{program.person_id}"
+    assert len(program.call("POST /subjects/exports", json=body)[1]["predictions"]) == 1
+    status, asked = program.call("POST /subjects/erasures", json=body, key="once")
+    assert (status, asked["status"]) == (202, "approved")
+    assert program.call("POST /subjects/erasures", json=body, key="once")[1] == asked
+    assert program.call("POST /subjects/erasures", json=body)[1]["code"] == "erasure_state"
+    assert erasure.step(eraser.desk, eraser.journal, at=AT) == 1
+    done = program.call(f"GET /subjects/erasures/{asked['erasure_id']}")[1]
+    assert (done["status"], done["final_at"]) == ("done", "2026-12-26T09:00:30+00:00")
+    assert [one["kind"] for one in done["left"]] == ["source", "subject_export"]
+    assert program.call("GET /subjects/erasures?limit=1")[1]["items"][0] == done
+    assert program.call("POST /subjects/exports", json=body)[1]["code"] == "subject_missing"
+    assert program.call("POST /subjects/holds", json={"reason": "x"})[0] == 422
+    assert Program(site, "rosa", Grant("reviewer")).call("GET /subjects/erasures")[0] == 403
+
+
+def test_the_command_line_asks_a_second_person_where_one_is_needed(
+    eraser: Eraser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", eraser.bank.database_url)
+    monkeypatch.setenv("REVIEWSVC_KEKS", KEK_BYTES.hex())
+    monkeypatch.setenv("REVIEWSVC_ORIGIN", ORIGIN)
+    monkeypatch.setenv("REVIEWSVC_ERASURE_JOURNAL", str(tmp_path / "journal"))
+    monkeypatch.setenv("REVIEWSVC_ERASE_SECOND_PERSON", "true")
+
+    def run(*words: str) -> tuple[int, Any]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*words, "--json"])
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(told.out) if told.out else told.err
+
+    code, asked = run("subjects", "erase", "subject of p-1", "--reason", "letter", "--as", "stella")
+    assert (code, asked["status"], asked["final_at"]) == (0, "waiting", None)
+    code, told = run("subjects", "approve", asked["erasure_id"], "--as", "stella")
+    assert code == 1
+    assert "Another person" in told
+    code, done = run("subjects", "approve", asked["erasure_id"], "--as", "otto")
+    assert (code, done["status"], done["left"][0]["kind"]) == (0, "done", "source")
+    assert run("subjects", "told", asked["erasure_id"], "1")[1]["left"][0]["told_at"]
+    assert run("subjects", "list")[1]["items"][0]["erasure_id"] == asked["erasure_id"]
+    code, held = run("subjects", "hold", "--model", "loans", "--reason", "file 12")
+    assert (code, held["on"]) == (0, "model")
+    assert all(
+        one["is_held"] for one in run("retention", "show")[1]["items"] if one["retention_class"] == "standard"
+    )
+    assert run("retention", "run")[1] == {"items": []}
+    assert run("subjects", "release", held["hold_id"], "--reason", "closed")[1]["released_at"]
+    assert len(run("subjects", "holds")[1]["items"]) == 1
+    assert run("keys", "keks")[1]["items"][0]["hash_keys"] == 4
+    assert "before them" in run("keys", "rotate-kek")[1]
+    assert run("keys", "sweep")[1]["bytes"] > 0
+    house = eraser.bank.house
+    assert erasures.get(house.sessions, house.keyring, done["erasure_id"]).status == "done"
+    assert eraser.verified().verdict is Verdict.VERIFIED
