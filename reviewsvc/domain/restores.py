@@ -1,13 +1,17 @@
 """What a verification makes of restores: what they lost is named, and is no tampering."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from msgspec import structs
 
 from reviewsvc.domain.entries import EntryError, parse
 from reviewsvc.domain.facts import Continuation
+from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Finding, LogReport, Verdict
+
+CONTINUED: Final = "its continuation commits to"
 
 
 def read(body: bytes) -> Continuation | None:
@@ -38,6 +42,26 @@ def told(log: str, body: bytes, *, goes_on: str | None = None) -> dict[str, obje
         "kind": entry.kind,
         "facts": facts,
     }
+
+
+def remembered(
+    known: Mapping[str, Sequence[SignedRoot]], continuations: Iterable[tuple[str, bytes]]
+) -> dict[str, list[SignedRoot]]:
+    """What is remembered outside of logs, without what continuations say is lost, and with what they say.
+
+    A restored log that was written to before it was adopted is another than was signed from `lost_from` on.
+    """
+    found = {log: list(roots) for log, roots in known.items()}
+    for _, body in continuations:
+        said = read(body)
+        if said is None:
+            continue
+        if said.lost_to > said.lost_from:
+            found[said.log] = [each for each in found.get(said.log, []) if each.size <= said.lost_from]
+        if said.size:
+            kept = SignedRoot(said.size, bytes.fromhex(said.root), CONTINUED)
+            found.setdefault(said.log, []).append(kept)
+    return found
 
 
 def findings(log: str, said: Continuation, stored: int | None) -> list[Finding]:

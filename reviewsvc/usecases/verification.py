@@ -148,7 +148,7 @@ class _Run:
         if not self.notes.is_signing:
             return [_REWRITTEN, _TRUTH]
         unsealed = any(head.size > head.sealed for head in self.heads)
-        remembered = any(self.known.values())
+        remembered = any(root.told != restores.CONTINUED for roots in self.known.values() for root in roots)
         told = {
             _OWN_KEYS: self.outside.keys is None,
             _BEYOND: unsealed,
@@ -159,7 +159,8 @@ class _Run:
         return [what for what, holds in told.items() if holds]
 
     def _known(self, origin: str) -> Mapping[str, Sequence[SignedRoot]]:
-        return self.outside.known(origin, [head.name for head in scan.logs(self.conn)])
+        known = self.outside.known(origin, [head.name for head in scan.logs(self.conn)])
+        return restores.remembered(known, scan.continuations(self.conn))
 
     def _pieces(self, heads: Sequence[scan.LogHead]) -> list[Piece]:
         if self.scope.since_last:
