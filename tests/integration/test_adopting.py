@@ -22,8 +22,9 @@ from reviewsvc.domain.bundle import Question
 from reviewsvc.domain.entries import Actor, leaf_hash, parse
 from reviewsvc.domain.tree import root_of
 from reviewsvc.domain.verdict import Report, Verdict
+from reviewsvc.outside.erasure_journal import ErasureJournal
 from reviewsvc.outside.folder import Folder
-from reviewsvc.usecases import adopting, answers, guarding, labels, verification
+from reviewsvc.usecases import adopting, answers, erasure, guarding, labels, verification
 from reviewsvc.usecases.adopting import Adoption, AdoptionError
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
@@ -32,6 +33,7 @@ from reviewsvc.usecases.publishing import publish
 from reviewsvc.usecases.sealing import Sealer
 from tests.fixtures.bundled import bundle
 from tests.fixtures.cases import CONTRACT, Bank, event
+from tests.fixtures.erasing import Eraser
 from tests.fixtures.installed import AT, ORIGIN
 from tests.fixtures.sealed import SealedBank
 from tests.fixtures.template import Template
@@ -305,3 +307,31 @@ def test_what_lies_before_the_restore_is_bundled_under_the_root_of_then(
     made = bundle(held, Question("range", logs=[CAPTURED]), tmp_path)
     assert made.verify()["verdict"] == "VERIFIED"
     assert {scope["name"] for scope in made.manifest()["logs"]} == {"root/0", CAPTURED}
+
+
+def test_erasures_of_the_journal_are_done_again_before_anybody_writes(
+    set_back: SetBack, tmp_path: Path
+) -> None:
+    held, keyring = set_back.held, set_back.bank.house.keyring
+    journal = ErasureJournal(tmp_path / "erasures.jsonl")
+    assert Eraser(held.bank, Desk(held.sessions, keyring), journal).erase("p-1").predictions == 1
+    held.seal(AT + 2 * SECOND)
+    desk = Desk(set_back.sessions, keyring)
+    restored = Eraser(set_back.bank, desk, journal)
+    assert restored.key_of("p-1") is not None
+
+    def again() -> int:
+        with connect(set_back.database_url, "web") as conn, pytest.raises(RestoredError):
+            guards.check(conn)
+        return len(erasure.replay(desk, journal.read(), actor=OFFICER, at=AT + 2 * SECOND))
+
+    done = adopting.adopt(set_back.sessions, keyring, set_back.adoption(), AT + 2 * SECOND, again)
+    assert (done.erasures, restored.key_of("p-1")) == (1, None)
+    Sealer(set_back.sessions, held.signer).step(AT + 3 * SECOND)
+    items = labels.page(set_back.bank.desk, "loans", None, 10, actor=OFFICER, at=AT).items
+    assert [(one.op, one.label_id, one.supersedes) for one in items] == [
+        ("withdraw", "0.1", None),
+        ("add", "0.2", None),
+        ("withdraw", "1.1", "0.1"),
+    ]
+    assert {each.verdict for each in set_back.verify().findings} == {Verdict.INCOMPLETE}
