@@ -181,7 +181,7 @@ def _relayed(session: Session, told: list[_Placed]) -> list[Step]:
     for each in told:
         if each.told.what == "label":
             for row in rows.relayed(session, each.log_id, each.entry.seq):
-                words = f"Label {each.entry.seq} was sent on by the relay, at the latest now"
+                words = f"Label {each.entry.seq} was sent on by the relay, at the latest then"
                 found.append(Step("used", words, row.noted_at, None, (("Topic", row.topic),)))
     return found
 

@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from werkzeug.test import TestResponse
 
@@ -127,6 +128,23 @@ def test_a_case_is_told_from_its_capture_to_its_label_without_opening_it(
     (auto,) = cases(ada.post("/audit", prediction_id="sure"))
     assert "no person was asked" in words(ada.get(auto))
     assert ada.get("/audit/cases/1/0").status_code == 404
+
+
+def test_a_story_goes_on_to_who_was_sent_its_label(ada: Visitor, site: Site, owner_url: str) -> None:
+    (path,) = cases(ada.post("/audit", prediction_id="p0"))
+    dora = site.visitor("dora", Grant("data"))
+    assert dora.get("/labels/loans.jsonl").status_code == 200
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        query = (
+            "INSERT INTO relay_place SELECT log_id, 'labels.v1', 9, 'an-id', '{}', now() FROM log "
+            "WHERE kind = 'labels'"
+        )
+        owner.execute(query)
+    told = words(ada.get(path))
+    assert "Labels pulled, up to number 2" in told
+    assert "Dora" in told
+    assert "was sent on by the relay, at the latest then" in told
+    assert "Topic labels.v1" in told
 
 
 def test_payloads_open_for_who_may_and_leave_their_reason(

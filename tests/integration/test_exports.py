@@ -209,10 +209,29 @@ def test_the_access_report_says_who_opened_whose_payload(
     assert lead.get("/audit/access.csv").status_code == 403
 
 
-def test_the_health_of_every_log_is_on_one_page(signed: SealedBank, ada: Visitor) -> None:
+def test_the_health_of_every_log_is_on_one_page(signed: SealedBank, ada: Visitor, owner_url: str) -> None:
     told = words(ada.get("/audit/logs"))
-    for log in signed.logs():
+    logs = signed.logs()
+    for log in logs:
         assert log in told
-    assert "behind" not in told or "not sealed yet" in told
+    assert "No anchor is configured" in told
     page = ada.get("/audit/logs").text
-    assert page.count('role="img" aria-label="Grew to') == len(signed.logs())
+    assert page.count('role="img" aria-label="Grew to') == len(logs)
+    root = logs["root/0"]
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        query = (
+            "INSERT INTO anchoring (name, kind, place, every_s, log_id, size, kept_at, outcome) "
+            "VALUES ('partner', 'witness', 'https://witness.example', 60, %s, %s, %s, 'kept')"
+        )
+        owner.execute(query, (root.log_id, root.size, microseconds(AT)))
+    told = words(ada.get("/audit/logs"))
+    assert "partner https://witness.example witness" in told
+    assert "has the newest" in told
+    rows = ada.get("/audit/logs").text.split("<tr>")
+    anchored = {name: next(row for row in rows if f">{name}<" in row) for name in logs}
+    assert all("nothing" not in row for row in anchored.values())
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("UPDATE anchoring SET size = 1, outcome = 'unreachable', why = 'nobody answers'")
+    told = words(ada.get("/audit/logs"))
+    assert "unanchored since" in told
+    assert "nobody answers" in told
