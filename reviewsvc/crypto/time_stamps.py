@@ -15,6 +15,8 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from reviewsvc.crypto.der_order import with_sorted_certificates
+
 _GRANTED = 0
 
 
@@ -74,7 +76,7 @@ def _checked(data: bytes, answer: bytes, roots: Sequence[Certificate], nonce: in
 
 def _read(answer: bytes) -> TimeStampResponse:
     try:
-        response = decode_timestamp_response(answer)
+        response = decode_timestamp_response(with_sorted_certificates(answer))
     except ValueError as fault:
         raise TimeStampError(f"the answer is no time stamp: {fault}") from fault
     if response.status != _GRANTED:

@@ -1,19 +1,26 @@
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from reviewsvc.crypto import signing_keys as files
+from reviewsvc.crypto.kek import load_kek
+from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db import locks
 from reviewsvc.db import tables as t
 from reviewsvc.db.sessions import Sessions
+from reviewsvc.usecases import signing_keys
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.installation import open_installation
+from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.steps import Step, all_steps, run_alone
 from reviewsvc.worker import Worker
 from tests.fixtures.cases import QUEUE, Bank, event
 from tests.fixtures.house import RunProcesses
-from tests.fixtures.installed import AT
+from tests.fixtures.installed import AT, SYSTEM
 from tests.fixtures.processes import eventually
 from tests.fixtures.service import Clock
 
@@ -81,6 +88,22 @@ def test_one_process_at_a_time_does_a_step(bank: Bank, desk: Desk) -> None:
     assert run_alone(desk.sessions, step(lambda _: 1), AT) == 1
 
 
-def test_the_process_serves_its_health_and_ends_when_told(run_processes: RunProcesses) -> None:
-    keeper = run_processes("worker")
+def test_the_process_serves_its_health_anchors_what_it_sealed_and_ends_when_told(
+    run_processes: RunProcesses, process_settings: dict[str, str], tmp_path: Path
+) -> None:
+    origin, key = process_settings["REVIEWSVC_ORIGIN"], tmp_path / "signing.key"
+    files.make(key, origin)
+    LogSigner(key, tmp_path / "signing.key.state").begin()
+    sessions = Sessions(process_settings["DATABASE_URL"], "worker", size=2)
+    keyring = Keyring(load_kek(Path(process_settings["REVIEWSVC_KEK_FILE"])))
+    now = datetime.now(UTC)
+    open_installation(sessions, keyring, origin, now)
+    vkeys = [each.verifier().text() for each in files.load(key)]
+    signing_keys.announce(sessions, keyring, vkeys, actor=SYSTEM, at=now)
+    sessions.close()
+    (tmp_path / "far").mkdir()
+    keeper = run_processes(
+        "worker", REVIEWSVC_SIGNING_KEY_FILE=str(key), REVIEWSVC_ANCHOR_FOLDER=str(tmp_path / "far")
+    )
     assert eventually(lambda: not keeper.not_ready())
+    assert eventually(lambda: list((tmp_path / "far").rglob("*.checkpoint")))

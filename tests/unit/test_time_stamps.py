@@ -3,8 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reviewsvc.crypto import time_stamps
+from reviewsvc.crypto.der_order import with_sorted_certificates
 from reviewsvc.crypto.time_stamps import Question, TimeStampError
 from reviewsvc.domain.anchoring import UNPROVED, UNREACHABLE, AnchorError, Head
 from reviewsvc.usecases.anchor_choice import Choice, chosen
@@ -73,3 +76,23 @@ def test_an_authority_that_is_away_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(AnchorError) as error:
         chosen(choice)[0][0].keep(HEAD, 0)
     assert error.value.outcome == UNREACHABLE
+
+
+def test_certificates_in_either_order_hold_and_no_byte_is_lost(tmp_path: Path) -> None:
+    orders = set()
+    for n in range(12):
+        reply = make_authority(tmp_path / str(n))
+        question = Question(b"bytes")
+        answer = reply(question.encode())
+        assert question.check(answer, time_stamps.roots_in(tmp_path / str(n) / "ca.pem"))
+        told = with_sorted_certificates(answer)
+        assert sorted(told) == sorted(answer)
+        orders.add(told == answer)
+        if len(orders) == 2:
+            break
+    assert orders == {True, False}
+
+
+@given(st.binary(max_size=60))
+def test_bytes_of_another_form_stay_as_they_are(data: bytes) -> None:
+    assert len(with_sorted_certificates(data)) == len(data)
