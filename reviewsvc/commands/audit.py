@@ -47,6 +47,11 @@ audit.add_command(anchors)
     help="Verifier keys that you had elsewhere, one a line; else those that the settings name.",
 )
 @click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A C2SP tlog-policy: which witnesses must have cosigned the root log.",
+)
+@click.option(
     "--memory",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to keep what was verified; else verified.json in REVIEWSVC_DATA_DIR.",
@@ -57,6 +62,7 @@ def verify(
     only: str | None,
     seqs: str | None,
     keys: Path | None,
+    policy: Path | None,
     memory: Path | None,
     *,
     since_last: bool,
@@ -79,7 +85,7 @@ def verify(
     marks = load_marks(path)
     if since_last and marks is None:
         raise click.ClickException(f"Nothing is remembered in {path}: run `reviewsvc audit verify` once.")
-    outside = outside_view(settings, keys, marks)
+    outside = outside_view(settings, keys, marks, policy)
     scope = verification.Scope(only, _range(only, seqs), since_last, projections=not chain_only)
     with connect(settings.database_url, "read") as conn, _progress() as progress:
         report = verification.verify(conn, scope=scope, outside=outside, progress=progress)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from reviewsvc.config import Settings
     from reviewsvc.crypto.notes import Verifier
     from reviewsvc.domain.signing import Tip
+    from reviewsvc.domain.witness_policy import Policy
     from reviewsvc.usecases.outside_view import Marks, Outside
 
 _MARKS = "verified.json"
@@ -21,12 +22,15 @@ def marks_path(settings: "Settings", given: Path | None) -> Path:
     return given or settings.data_dir / _MARKS
 
 
-def outside_view(settings: "Settings", keys: Path | None, marks: "Marks | None") -> "Outside":
+def outside_view(
+    settings: "Settings", keys: Path | None, marks: "Marks | None", policy: Path | None = None
+) -> "Outside":
     """Gather it: keys that were named, else those of the settings; the signer's memory, if it is here."""
     from reviewsvc.usecases.outside_view import Outside
 
     found = _read(keys) if keys else believed_keys(settings)
-    return Outside(found, is_asked=keys is not None, tips=_Memory(settings).ask, marks=marks)
+    witnesses = _policy(policy) if policy else None
+    return Outside(found, keys is not None, _Memory(settings).ask, marks, witnesses)
 
 
 def believed_keys(settings: "Settings") -> "Sequence[Verifier] | None":
@@ -39,6 +43,15 @@ def believed_keys(settings: "Settings") -> "Sequence[Verifier] | None":
     if settings.signing_key_file and path.exists():
         return [each.verifier() for each in signing_keys.load(path)]
     return None
+
+
+def _policy(path: Path) -> "Policy":
+    from reviewsvc.domain.witness_policy import PolicyError, parse_policy
+
+    try:
+        return parse_policy(path.read_bytes())
+    except (OSError, PolicyError) as fault:
+        raise click.ClickException(f"The policy {path} cannot be used: {fault}") from fault
 
 
 def _read(path: Path) -> "Sequence[Verifier]":

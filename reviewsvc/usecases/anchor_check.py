@@ -12,6 +12,7 @@ from reviewsvc.db.hot import anchored
 from reviewsvc.db.hot.anchored import Cosigned, Stamp
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.domain.moments import moment
+from reviewsvc.domain.witness_policy import Policy
 
 
 class Wrong(NamedTuple):
@@ -26,6 +27,17 @@ def remarks(conn: Connected) -> list[str]:
     """Say since when no anchor has what is signed, if none has."""
     since = anchored.unanchored_since(conn)
     return [] if since is None else [f"UNANCHORED-SINCE {moment(since):%Y-%m-%dT%H:%M:%SZ}"]
+
+
+def cosigned_up_to(conn: Connected, policy: Policy) -> int | None:
+    """Return up to which size the newest root log is cosigned as a policy asks; None if at none."""
+    wanted = {each.vkey for each in policy.witnesses}
+    newest = anchored.newest_root_id(conn)
+    held: dict[int, set[str]] = {0: set()}
+    for cosigned, note in anchored.cosignatures(conn):
+        if cosigned.root_log_id == newest and cosigned.vkey in wanted and not _wrong_line(cosigned, note):
+            held.setdefault(cosigned.size, set()).add(cosigned.vkey)
+    return max((size for size, vkeys in held.items() if policy.is_met(vkeys)), default=None)
 
 
 def check(conn: Connected) -> Iterator[Wrong]:

@@ -12,6 +12,7 @@ from reviewsvc.crypto.notes import Verifier
 from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Report
+from reviewsvc.domain.witness_policy import Policy
 
 _TOLD_BY_SIGNER: Final = "the signer remembers to have signed"
 
@@ -38,13 +39,15 @@ class Marks(Struct, frozen=True, forbid_unknown_fields=True):
 class Outside(NamedTuple):
     """`keys` are verifier keys had elsewhere, None if there are none; `tips` asks the signer's memory.
 
-    `is_asked` says that the keys were named for this run, so that something must be signed by them.
+    `is_asked` says that the keys were named for this run, so that something must be signed by them; `policy`
+    which witnesses must have cosigned the root log.
     """
 
     keys: Sequence[Verifier] | None = None
     is_asked: bool = False
     tips: Callable[[Sequence[str]], Sequence[Tip]] | None = None
     marks: Marks | None = None
+    policy: Policy | None = None
 
     def check_marks(self, installation: str) -> None:
         """Raise MarksError if what is remembered is of another installation."""

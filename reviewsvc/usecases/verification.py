@@ -129,7 +129,7 @@ class _Run:
             root.across(self.tables)
             if check.rows:
                 projection_check.across(self.conn, self.heads, check.rows.known(), self.tables)
-            self.beside = beside_checks.run(self.conn, self.notes)
+            self.beside = beside_checks.run(self.conn, self.notes, self.outside.policy)
         self._check_vouched(check.vouched)
         found = self.tables
         tables = [LogReport(found.log, 0, "", found.found, [], found.more)] if found.found else []
@@ -153,7 +153,7 @@ class _Run:
             _OWN_KEYS: self.outside.keys is None,
             _BEYOND: unsealed,
             _UNKEPT: not remembered,
-            _SPLIT: True,
+            _SPLIT: self.outside.policy is None or not self.outside.policy.witnesses,
             _TRUTH: True,
         }
         return [what for what, holds in told.items() if holds]

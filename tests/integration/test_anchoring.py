@@ -23,10 +23,12 @@ from reviewsvc.domain.anchoring import Anchor, Head, Kept, State
 from reviewsvc.domain.bundle import Question
 from reviewsvc.domain.entries import parse
 from reviewsvc.domain.moments import microseconds
+from reviewsvc.domain.witness_policy import parse_policy
 from reviewsvc.usecases import anchors
 from reviewsvc.usecases.anchor_check import check
 from reviewsvc.usecases.anchor_choice import Choice, chosen
 from reviewsvc.usecases.anchoring import Anchorer
+from reviewsvc.usecases.outside_view import Outside
 from reviewsvc.usecases.receipts import Prover
 from reviewsvc.usecases.verification import verify
 from reviewsvc.witness import served
@@ -261,9 +263,19 @@ def test_entries_of_anchors_are_verified_with_their_rows(signed: SealedBank, tmp
         policy = tmp_path / "policy.txt"
         policy.write_text(f"witness a {a.vkey} {a.url}\nquorum a\n")
         assert anchorer(signed, Choice(policy_file=str(policy), folder=str(tmp_path))).step(AT) == 2
+    other = Signer("x", COSIGNATURE, bytes(32)).verifier().text()
+    unmet = parse_policy(f"witness x {other}\nquorum x\n".encode())
     with signed.sessions.begin() as session:
-        report = verify(Sessions.psycopg(session))
+        conn = Sessions.psycopg(session)
+        report = verify(conn)
+        met = verify(conn, outside=Outside(policy=parse_policy(policy.read_bytes())))
+        missing = verify(conn, outside=Outside(policy=unmet))
     assert (report.verdict, report.findings) == ("SELF-CONSISTENT", [])
+    assert any("a split view is not excluded" in each for each in report.not_proved)
+    assert (met.verdict, met.findings) == ("SELF-CONSISTENT", [])
+    assert f"the witnesses of the policy cosigned {sealed(signed)} entries of the root log" in met.remarks
+    assert not any("a split view" in each for each in met.not_proved)
+    assert (missing.verdict, [each.log for each in missing.findings]) == ("INCOMPLETE", ["(anchors)"])
 
 
 def test_what_leaves_stands_on_what_was_cosigned_and_its_stamp_is_with_it(
@@ -318,6 +330,10 @@ def test_a_changed_cosignature_or_stamp_is_found(signed: SealedBank, tmp_path: P
         for change, what in changes.items():
             owner.execute(change)
             assert any(what in each for each in wrong(signed)), change
+    with signed.sessions.begin() as session:
+        report = verify(Sessions.psycopg(session))
+    assert report.verdict == "TAMPERED"
+    assert {each.log for each in report.findings} >= {"(anchors)"}
 
 
 def wrong(held: SealedBank) -> list[str]:

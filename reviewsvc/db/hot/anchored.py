@@ -65,6 +65,14 @@ WHERE c.size > kept.size ORDER BY c.size LIMIT 1
 """
 
 
+def newest_root_id(conn: Connected) -> int | None:
+    """The log id of the newest root log."""
+    row = conn.execute(
+        "SELECT log_id FROM log WHERE kind = 'root' ORDER BY incarnation DESC LIMIT 1"
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
 def unanchored_since(conn: Connected) -> int | None:
     """The time of the first checkpoint of the root log that no anchor has, microseconds; None if one has all.
 
