@@ -106,4 +106,4 @@ def test_the_process_serves_its_health_anchors_what_it_sealed_and_ends_when_told
         "worker", REVIEWSVC_SIGNING_KEY_FILE=str(key), REVIEWSVC_ANCHOR_FOLDER=str(tmp_path / "far")
     )
     assert eventually(lambda: not keeper.not_ready())
-    assert eventually(lambda: list((tmp_path / "far").rglob("*.checkpoint")))
+    assert eventually(lambda: bool(list((tmp_path / "far").rglob("*.checkpoint"))))
