@@ -58,6 +58,7 @@ def test_every_command_module_is_listed() -> None:
         "bundles",
         "defaulting",
         "anchors",
+        "audit_outside",
     }  # what commands share
     assert listed == {f"reviewsvc.commands.{name}" for name in found}
 
