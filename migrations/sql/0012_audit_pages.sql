@@ -35,7 +35,7 @@ CREATE INDEX export_download_job ON export_download (job_id);
 
 -- A case's labels; what left the house or was opened, in the order of time.
 CREATE INDEX label_id_hash ON label (id_hash);
-CREATE INDEX activity_left ON activity (at) WHERE kind IN ('access', 'export', 'erasure');
+CREATE INDEX activity_left ON activity (at) WHERE kind IN ('access', 'export', 'subject_export', 'erasure');
 
 GRANT SELECT ON export_job, export_download TO reviewsvc_web, reviewsvc_worker, reviewsvc_read;
 GRANT INSERT ON export_job, export_download TO reviewsvc_web;

@@ -10,7 +10,8 @@ from reviewsvc.db.activities import Cursor
 from reviewsvc.db.direct import run
 
 _LEFT: Final = (
-    "FROM activity a WHERE a.kind IN ('access', 'export', 'erasure') AND a.kind IN ('access', 'export') "
+    "FROM activity a WHERE a.kind IN ('access', 'export', 'subject_export', 'erasure') "
+    "AND a.kind <> 'erasure' "
     "AND a.at >= %(since)s AND a.at < %(until)s AND a.at <= %(at)s "
     "AND (a.at, a.log_id, a.seq) < (%(at)s, %(log_id)s, %(seq)s) "
     "AND (%(actors)s::text[] IS NULL OR a.actor = ANY(%(actors)s))"
@@ -38,7 +39,7 @@ class Span(NamedTuple):
 
 
 def page(session: Session, span: Span, before: Cursor, limit: int) -> list[sa.Row[Any]]:
-    """Return `access` and `export` entries of a span, before the last one of an earlier page."""
+    """Return entries of a span by which payloads were opened or left, before the last of an earlier page."""
     asked = {**span._asdict(), **before._asdict(), "limit": limit}
     asked["actors"] = None if span.actors is None else list(span.actors)
     return list(run(session, _PAGE, asked))

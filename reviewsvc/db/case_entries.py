@@ -23,8 +23,8 @@ _LOOKS: Final = """
 SELECT log_id, log, seq, body, actor FROM (
     SELECT e.log_id, l.name AS log, e.seq, e.body, a.actor, a.at FROM activity a
     JOIN entry e USING (log_id, seq) JOIN log l USING (log_id)
-    WHERE a.kind IN ('access', 'export', 'erasure') AND a.kind = 'access' AND a.task_id IS NULL
-    AND a.at >= %(at)s ORDER BY a.at LIMIT %(most)s
+    WHERE a.kind IN ('access', 'export', 'subject_export', 'erasure') AND a.kind = 'access'
+    AND a.task_id IS NULL AND a.at >= %(at)s ORDER BY a.at LIMIT %(most)s
 ) looks WHERE convert_from(body, 'UTF8')::json #>> '{ref,log}' = %(log)s
 AND convert_from(body, 'UTF8')::json #>> '{ref,seq}' = %(seq)s::bigint::text ORDER BY at, log_id, seq
 """
@@ -36,7 +36,8 @@ _LABELS: Final = (
 )
 _PULLS: Final = (
     "SELECT e.log_id, l.name AS log, e.seq, e.body, a.actor FROM activity a JOIN entry e USING (log_id, seq) "
-    "JOIN log l USING (log_id) WHERE a.kind IN ('access', 'export', 'erasure') AND a.kind = 'export' "
+    "JOIN log l USING (log_id) WHERE a.kind IN ('access', 'export', 'subject_export', 'erasure') AND "
+    "a.kind = 'export' "
     "AND a.object = %(object)s AND a.at >= %(at)s ORDER BY a.at LIMIT %(most)s"
 )
 _RELAYED: Final = (

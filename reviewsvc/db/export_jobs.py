@@ -25,7 +25,8 @@ _PAGE: Final = (
 # Once somebody was erased, no bundle that was made before may still be taken.
 _STALE: Final = (
     "SELECT job_id FROM export_job WHERE state = 'done' AND (ended_at < %(before)s OR asked_at < "
-    "(SELECT to_timestamp(max(at) / 1000000.0) FROM activity WHERE kind IN ('access', 'export', 'erasure') "
+    "(SELECT to_timestamp(max(at) / 1000000.0) FROM activity WHERE kind IN ('access', 'export', "
+    "'subject_export', 'erasure') "
     "AND kind = 'erasure' AND at >= %(before_us)s))"
 )
 _LAST: Final = UUID(int=2**128 - 1)

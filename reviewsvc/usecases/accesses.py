@@ -18,6 +18,7 @@ from reviewsvc.domain.entries import Actor, Entry, parse
 from reviewsvc.domain.labels import rfc3339
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.story_words import WHY
+from reviewsvc.domain.subject_facts import SubjectExport
 from reviewsvc.usecases import names
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.keyring import Keyring
@@ -147,7 +148,7 @@ def _access(
         kind=row.kind,
         why=_why(said),
         model=case.model if case else getattr(said, "model", None),
-        subject=bytes(case.subject).hex() if case and case.subject else None,
+        subject=bytes(case.subject).hex() if case and case.subject else getattr(said, "subject", None),
         case=place if case else None,
         case_log=log,
         log_id=row.log_id,
@@ -162,6 +163,8 @@ def _why(said: f.Facts) -> str:
     if isinstance(said, f.Export):
         opened = "" if not said.payloads else f", {said.payloads:,} payloads disclosed"
         return f"{_EXPORTS.get(said.what, said.what)}: {said.rows:,} rows{opened}"
+    if isinstance(said, SubjectExport):
+        return f"gave out all that is held of a subject: {said.predictions:,} predictions"
     return ""
 
 

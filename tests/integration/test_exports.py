@@ -14,7 +14,7 @@ import pytest
 from reviewsvc import verify
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant
-from reviewsvc.usecases import bundles, people
+from reviewsvc.usecases import bundles, people, subject_export
 from reviewsvc.usecases.export_making import Exporter
 from tests.fixtures.bundled import verifier_keys
 from tests.fixtures.cases import event
@@ -189,12 +189,16 @@ def test_bundles_end_with_their_time_and_with_an_erasure(
 
 
 def test_the_access_report_says_who_opened_whose_payload(
-    signed: SealedBank, ada: Visitor, site: Site
+    signed: SealedBank, exporter: Exporter, ada: Visitor, site: Site
 ) -> None:
+    assert exporter
     rosa = signed.bank.person("rosa")
     signed.bank.claim(rosa, 2)
     told = words(ada.get("/audit/access"))
     assert told.count("to decide it") == 2
+    subject_export.export(signed.bank.desk, "subject of p0", "she asked", actor=SYSTEM, at=AT)
+    given = words(ada.get("/audit/access?who=cli:root"))
+    assert "gave out all that is held of a subject: 1 predictions" in given
     assert "Nobody like this" in words(ada.get("/audit/access?who=otto"))
     assert words(ada.get("/audit/access?who=ros")).count("to decide it") == 2
     assert "Nobody like this" in words(ada.get("/audit/access?until=2026-11-21T08:00"))
