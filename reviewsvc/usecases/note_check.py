@@ -52,8 +52,8 @@ class NoteCheck:
         if said != Checkpoint(f"{self._origin}/{log}", *claim):
             raise NoteFaultError(f"its note is of {said.origin}, {said.size} entries, root {said.root.hex()}")
         signers = {each.key_id for each in opened.signatures}
-        for key_id, (verifier, key) in known.items():
-            _check_time(verifier, key, at, has_signed=key_id in signers)
+        for key_id in sorted(known, key=lambda each: each not in signers):
+            _check_time(*known[key_id], at, has_signed=key_id in signers)
         given = self._given or ()
         return any(known[key_id][0].key in given for key_id in signers)
 
