@@ -13,8 +13,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from reviewsvc import health, telemetry
 from reviewsvc.config import erasure_journal, export_folder
+from reviewsvc.crypto import signing_keys
 from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.crypto.log_signer import LogSigner
+from reviewsvc.crypto.notes import parse_verifier
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SigningError, SignsCheckpoints
 from reviewsvc.outside.erasure_journal import ErasureJournal, JournalError
@@ -40,7 +42,9 @@ from reviewsvc.usecases.steps import (
     siem_steps,
     signing_steps,
     subject_steps,
+    verify_step,
 )
+from reviewsvc.usecases.verifying import Told, Verifying
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
@@ -182,9 +186,21 @@ def _started(settings: "Settings", sessions: Sessions, stop: threading.Event) ->
             signs = signing_steps(sessions, signer) if signer else ()
             anchoring = Worker(sessions, (anchor_step(anchorer),), _now, anchorer.remarks)
             siem = siem_steps(sessions, _sinks(settings))
-            groups = (steps, signs, siem, (export_step(exporter),))
+            verifying = Verifying(sessions, keyring, settings.database_url, _told(settings, signer))
+            groups = (steps, signs, siem, (export_step(exporter),), (verify_step(verifying),))
             return [anchoring, *(Worker(sessions, group, _now) for group in groups if group)]
     return []
+
+
+def _told(settings: "Settings", signer: SignsCheckpoints | None) -> Told:
+    """What the worker's verification is told from outside the database."""
+    keys = None
+    if settings.verifier_keys_file:
+        lines = Path(settings.verifier_keys_file).read_text("utf-8").split()
+        keys = [parse_verifier(line) for line in lines]
+    elif settings.signing_key_file:
+        keys = [each.verifier() for each in signing_keys.load(Path(settings.signing_key_file))]
+    return Told(keys, signer.tips if signer else None, settings.data_dir / "verified-by-worker.json")
 
 
 def _choice(settings: "Settings") -> Choice:

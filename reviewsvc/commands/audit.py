@@ -107,13 +107,14 @@ def _remember(conn: "Connected", path: Path, report: "Report", marks: "Marks | N
     """Keep what was found to be as it was signed; a place that cannot be written is said, no more."""
     from reviewsvc.db.hot import scan
     from reviewsvc.domain.verdict import Verdict
-    from reviewsvc.usecases.outside_view import save_marks
+    from reviewsvc.usecases.outside_view import next_marks, save_marks
 
     is_good = report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}
     if not is_good or not any(log.seal for log in report.logs):
         return
     try:
-        save_marks(path, scan.installed(conn), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", report, marks)
+        moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        save_marks(path, next_marks(scan.installed(conn), moment, report, marks))
     except OSError as fault:
         click.echo(f"What was verified is not remembered: {fault}", err=True)
 

@@ -77,6 +77,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "subject_export": "Exported what is held of a subject",
     "gap_consented": "Let a stopped partition go on: {object}",
     "key_made": "Made a key of keyed hashes",
+    "verification": "Verified the logs",
     "anchor": "Gave a checkpoint away to be kept: {object}",
     "opened": "Opened this log",
     "continuation": "Went on after a restore with this log",

@@ -22,6 +22,12 @@ class Chain:
         self._at = b""
         self._start = f'{{"v":1,"log":"{origin}/{findings.log}","seq":'.encode()
 
+    def resume(self, seq: int, before: bytes) -> None:
+        """Go on with an entry, behind the bytes of the one before, which was verified earlier."""
+        self.seq, self.last_hash = seq, sha256(b"\x00" + before).digest()
+        prefix = b'%b%d,"prev":"%b","at":' % (self._start, seq - 1, b"0" * _HASH_DIGITS)
+        self._at = _digits(before, len(prefix))
+
     def follow(self, chunk: Iterable[tuple[int, bytes]]) -> list[bytes]:
         """Check the next entries, given as (seq of the row, stored bytes) in the order of their rows.
 

@@ -268,6 +268,17 @@ class SigningKey(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     valid_until: int | None = None
 
 
+class Verification(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The worker verified the logs: what is new or all, how it ended, and where the first finding is."""
+
+    what: str
+    verdict: str
+    entries: int
+    findings: int
+    log: str | None = None
+    seq: int | None = None
+
+
 class Checkpoint(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A log's signed checkpoint, and the proof that it extends that log's checkpoint before, `previous`.
 
@@ -334,5 +345,6 @@ KINDS: dict[str, type[Facts]] = {
     "export": Export,
     "signing_key": SigningKey,
     "checkpoint": Checkpoint,
+    "verification": Verification,
     "anchor": Anchor,
 }

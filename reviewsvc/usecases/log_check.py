@@ -7,7 +7,6 @@ from typing import NamedTuple
 from reviewsvc.db.hot import scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.domain.chain import Chain
-from reviewsvc.domain.entries import leaf_hash
 from reviewsvc.domain.projections import CheckpointRow
 from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Findings, LogReport
@@ -118,8 +117,7 @@ def _resume(conn: Connected, start: CheckpointRow, chain: Chain, seal: SealCheck
     before = scan.entries(conn, start.log_id, range(start.size - 1, start.size))
     if not seal.start(start):
         seal.lose()
-    chain.seq = start.size
-    chain.last_hash = leaf_hash(before[0][1]) if before else chain.last_hash
+    chain.resume(start.size, before[0][1] if before else b"")
 
 
 def _chunks(conn: Connected, piece: Piece) -> Iterator[Chunk]:

@@ -79,14 +79,17 @@ def load_marks(path: Path) -> Marks | None:
         raise MarksError(f"{path} cannot be read ({fault}): remove it, and verify everything") from fault
 
 
-def save_marks(path: Path, installation: str, at: str, report: Report, before: Marks | None = None) -> Marks:
-    """Keep up to where the logs of a report were found as they were signed. Raises OSError."""
+def next_marks(installation: str, at: str, report: Report, before: Marks | None) -> Marks:
+    """Add up to where the logs of a report were found as they were signed to what was verified before."""
     kept = dict(before.logs) if before else {}
     known = kept.keys()
     # A part of a log is kept only if it went on from what was verified before.
     whole = [log for log in report.logs if log.seal and (log.first == 0 or log.log in known)]
     kept |= {log.log: Mark(log.sealed, log.seal) for log in whole}
-    made = Marks(installation, at, kept)
+    return Marks(installation, at, kept)
+
+
+def save_marks(path: Path, marks: Marks) -> None:
+    """Keep what was verified. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    owned_files.replace(path, msgspec.json.encode(made))
-    return made
+    owned_files.replace(path, msgspec.json.encode(marks))

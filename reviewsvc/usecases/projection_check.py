@@ -47,7 +47,8 @@ class ProjectionCheck:
     def begin(self, head: scan.LogHead, seqs: range | None = None) -> None:
         """Start with a log, or with a part of it."""
         self._head = head
-        self._seqs = seqs if seqs and seqs.start else range(_FIRST_SEQ, seqs.stop if seqs else head.size)
+        whole = range(_FIRST_SEQ, head.size)
+        self._seqs = whole if seqs is None else seqs if seqs.start else range(_FIRST_SEQ, seqs.stop)
         self._next = self._seqs.start
         self._findings = Findings(head.name)
         self._offsets = Offsets(head.name, self._findings) if head.kind == "predictions" else None

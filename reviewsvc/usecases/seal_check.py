@@ -146,8 +146,9 @@ class SealCheck:
         except NoteFaultError as fault:
             self._findings.note(row.size - 1, f"its checkpoint of {row.size} entries: {fault}")
             return
+        self.is_vouched = vouched
         if row.size == self._head.sealed:
-            self.is_vouched, self.seal = vouched, row.root
+            self.seal = row.root
 
     def _compare(self, tree: TreeCheck, full: Iterable[FullTile]) -> None:
         """Hold the tiles that have become full, as far as they are signed, against those that are stored."""

@@ -14,6 +14,7 @@ from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.export_making import Exporter
 from reviewsvc.usecases.sealing import Sealer
 from reviewsvc.usecases.siem import Sink, Stream
+from reviewsvc.usecases.verifying import Verifying
 
 
 class Step(NamedTuple):
@@ -71,6 +72,11 @@ def anchor_step(anchorer: Anchorer) -> Step:
 def siem_steps(sessions: Sessions, sinks: Sequence[Sink]) -> tuple[Step, ...]:
     """The step that sends activity to a SIEM, if there is one; it may wait long for an answer."""
     return (Step("siem", 30, timedelta(seconds=1), Stream(sessions, sinks).step),) if sinks else ()
+
+
+def verify_step(verifying: Verifying) -> Step:
+    """The step that verifies what is new each minute, and everything each night."""
+    return Step("verify", 41, timedelta(minutes=1), verifying.step, is_long=True)
 
 
 def export_step(exporter: Exporter) -> Step:

@@ -167,6 +167,16 @@ def entered(conn: Connected, sizes: Mapping[int, int]) -> int:
     return int(row[0]) if row else 0
 
 
+def has_other_kinds(conn: Connected, log_id: int, seqs: range, kinds: Sequence[str]) -> bool:
+    """Say whether an activity log has, within a range, entries of other kinds than these."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM activity WHERE log_id = %s AND seq >= %s AND seq < %s "
+        "AND kind <> ALL(%s))",
+        (log_id, seqs.start, seqs.stop, list(kinds)),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def keys(conn: Connected) -> list[SigningKeyRow]:
     """All that was said of signing keys, in order."""
     return [SigningKeyRow(*row) for row in conn.execute(_KEYS)]

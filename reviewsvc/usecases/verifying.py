@@ -1,0 +1,127 @@
+"""The worker verifies: each minute what is new, each night everything; an entry and metrics say it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from prometheus_client import Counter, Gauge
+
+from reviewsvc import telemetry
+from reviewsvc.crypto.notes import Verifier
+from reviewsvc.db.hot import scan
+from reviewsvc.db.hot import seals as stored
+from reviewsvc.db.hot.connection import Connected, connect
+from reviewsvc.db.sessions import Sessions
+from reviewsvc.domain import facts as f
+from reviewsvc.domain.signing import Tip
+from reviewsvc.domain.verdict import Report, Verdict
+from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.outside_view import Marks, Outside, load_marks, next_marks, save_marks
+from reviewsvc.usecases.verification import Scope, verify
+
+# Where nothing else was said there is nothing new: verifying and anchoring make no work for each other.
+OWN_KINDS: Final = ("verification", "anchor", "cosignature")
+_ABOUT: Final = "verification"
+_NIGHT: Final = range(1, 5)
+_DAY, _ALMOST_A_DAY = timedelta(hours=26), timedelta(hours=20)
+_RUNS = Counter("reviewsvc_verifications", "Verifications by the worker.", ["what", "verdict"])
+_FINDINGS = Gauge(
+    "reviewsvc_verification_findings", "What the last verification of this sort found.", ["what"]
+)
+_VERIFIED_AT = Gauge(
+    "reviewsvc_verified_timestamp_seconds", "When the last one without findings ended.", ["what"]
+)
+_log = telemetry.logger("verifying")
+
+
+class Told(NamedTuple):
+    """What the worker is told from outside the database: keys, who asks the signer, where it remembers."""
+
+    keys: Sequence[Verifier] | None
+    tips: Callable[[Sequence[str]], Sequence[Tip]] | None
+    memory: Path
+
+
+class NotVerifiedError(RuntimeError):
+    """The last verification found something; the text says what first."""
+
+
+class Verifying:
+    """Verifies what is new, and at night everything."""
+
+    def __init__(self, sessions: Sessions, keyring: Keyring, url: str, told: Told) -> None:
+        self._sessions, self._keyring, self._url, self._told = sessions, keyring, url, told
+        self._whole_at: datetime | None = None
+        self._marks: Marks | None = None
+        self._said = ""
+
+    def step(self, at: datetime) -> int:
+        """Verify what is due. Raises NotVerifiedError as long as something is found."""
+        with connect(self._url, "worker") as conn:
+            marks = self._marks or load_marks(self._told.memory)
+            if self._is_night(at):
+                report = self._verify(conn, Scope(), marks, at)
+                self._whole_at = at
+                self._tell("all", report, at)
+            elif marks is not None and news(conn, marks):
+                self._tell("new", self._verify(conn, Scope(since_last=True), marks, at), at)
+        return 0
+
+    def _is_night(self, at: datetime) -> bool:
+        """Say whether everything is due: at the start, then each night, whatever the clock does."""
+        since = at - self._whole_at if self._whole_at else _DAY
+        return since >= _DAY or (since >= _ALMOST_A_DAY and at.hour in _NIGHT)
+
+    def _verify(self, conn: Connected, scope: Scope, marks: Marks | None, at: datetime) -> Report:
+        outside = Outside(self._told.keys, tips=self._told.tips, marks=marks)
+        report = verify(conn, scope=scope, outside=outside)
+        if report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}:
+            moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            self._marks = next_marks(scan.installed(conn), moment, report, marks)
+            try:
+                save_marks(self._told.memory, self._marks)
+            except OSError as fault:
+                # It is remembered by this process; the next one begins with everything.
+                _log.warning("not remembered", path=str(self._told.memory), reason=str(fault))
+        return report
+
+    def _tell(self, what: str, report: Report, at: datetime) -> None:
+        """Say it in an entry, once for as long as it stays the same fault; and in metrics and log lines."""
+        first = next(iter(report.findings), None)
+        fault = f"{first.log}, seq {first.seq}: {first.what}" if first else ""
+        _RUNS.labels(what, report.verdict.value).inc()
+        _FINDINGS.labels(what).set(len(report.findings))
+        if not fault or fault != self._said:
+            said = f.Verification(
+                what,
+                report.verdict.value,
+                report.entries,
+                len(report.findings),
+                first.log if first else None,
+                first.seq if first else None,
+            )
+            with self._sessions.begin() as session:
+                record(session, self._keyring, [Said("verification", said, about=_ABOUT)], actor=None, at=at)
+        self._said = fault
+        if fault:
+            _log.error(
+                "not verified", verdict=report.verdict.value, findings=len(report.findings), first=fault
+            )
+            raise NotVerifiedError(f"{report.verdict}: {fault}")
+        _VERIFIED_AT.labels(what).set_to_current_time()
+
+
+def news(conn: Connected, marks: Marks) -> bool:
+    """Say whether anything was sealed behind what was verified, but for what verifying and anchoring say."""
+    for head in scan.logs(conn):
+        mark = marks.logs.get(head.name)
+        known = mark.size if mark else 0
+        if head.kind == "root" or head.sealed <= known:
+            continue
+        if head.kind != "activity" or stored.has_other_kinds(
+            conn, head.log_id, range(known, head.sealed), OWN_KINDS
+        ):
+            return True
+    return False

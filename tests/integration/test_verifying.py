@@ -1,0 +1,51 @@
+"""The worker verifies what is new each minute and everything each night, and says so once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from reviewsvc.crypto.notes import parse_verifier
+from reviewsvc.db import tables as t
+from reviewsvc.usecases.verifying import NotVerifiedError, Told, Verifying
+from tests.fixtures.cases import event
+from tests.fixtures.installed import AT
+from tests.fixtures.sealed import SealedBank
+
+pytestmark = pytest.mark.real
+MINUTE = timedelta(minutes=1)
+
+
+def said(held: SealedBank) -> int:
+    query = sa.select(sa.func.count()).where(t.activity.c.kind == "verification")
+    amount: int = held.bank.rows(query)[0][0]
+    return amount
+
+
+def test_what_is_new_is_verified_and_said_once_and_a_fault_is_an_alarm(
+    signed: SealedBank, owner_url: str, tmp_path: Path
+) -> None:
+    keys = [parse_verifier(vkey) for vkey in signed.vkeys()]
+    told = Told(keys, signed.signer.tips, tmp_path / "verified.json")
+    verifying = Verifying(signed.sessions, signed.bank.house.keyring, signed.bank.database_url, told)
+    signed.bank.capture([event(f"p-{n}", subject=None) for n in range(5)])
+    signed.seal()
+    verifying.step(AT)
+    assert said(signed) == 1
+    for minute in (1, 2):
+        signed.seal(AT + minute * MINUTE)
+        verifying.step(AT + minute * MINUTE)
+    assert said(signed) == 1
+    signed.bank.capture([event("p-6", subject=None)])
+    signed.seal(AT + 3 * MINUTE)
+    verifying.step(AT + 3 * MINUTE)
+    assert said(signed) == 2
+    with psycopg.connect(owner_url) as conn:
+        conn.execute("SET LOCAL session_replication_role = replica")
+        conn.execute("UPDATE checkpoint SET at = at + 1 WHERE root_seq = 1")
+    for night in (1, 2):
+        with pytest.raises(NotVerifiedError, match="differs in at"):
+            verifying.step(AT.replace(hour=2) + timedelta(days=night + 1))
+    assert said(signed) == 3
