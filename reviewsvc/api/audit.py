@@ -89,6 +89,7 @@ def logs() -> dict[str, Any]:
         "logs": [each._asdict() for each in found.logs],
         "entries": found.entries,
         "unsealed": found.unsealed,
+        "verified": [each._asdict() for each in found.verified],
         "anchors": [_anchor(each) for each in found.anchored.anchors],
         "unanchored_since": _moment(found.anchored.since),
     }

@@ -148,12 +148,25 @@ class AnchorHealth(Schema):
     why = fields.String(required=True, allow_none=True)
 
 
+class Verified(Schema):
+    """How the worker's last verification of everything (`all`) or of what was new (`new`) ended."""
+
+    what = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    verdict = fields.String(required=True)
+    entries = fields.Integer(required=True)
+    findings = fields.Integer(required=True)
+    log = fields.String(required=True, allow_none=True)
+    seq = fields.Integer(required=True, allow_none=True)
+
+
 class LogsHealth(Schema):
-    """Every log, the root first, and every anchor."""
+    """Every log, the root first, every anchor, and the last verifications."""
 
     items = fields.List(fields.Nested(LogHealth), required=True, attribute="logs")
     entries = fields.Integer(required=True)
     unsealed = fields.Integer(required=True)
+    verified = fields.List(fields.Nested(Verified), required=True)
     anchors = fields.List(fields.Nested(AnchorHealth), required=True)
     unanchored_since = fields.AwareDateTime(required=True, allow_none=True)
 

@@ -28,6 +28,7 @@ def show() -> str:
         "audit_logs.html",
         logs=[_row(log, held.clock()) for log in found.logs],
         total=found,
+        verified=found.verified,
         anchors=[_anchor(each, held.clock()) for each in found.anchored.anchors],
         unanchored_since=_moment(found.anchored.since),
     )

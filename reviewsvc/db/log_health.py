@@ -28,6 +28,10 @@ _BODIES: Final = (
     "SELECT e.log_id, e.seq, e.body FROM unnest(%(logs)s::int[], %(seqs)s::bigint[]) AS p(log_id, seq) "
     "JOIN entry e USING (log_id, seq) ORDER BY 1, 2"
 )
+_VERIFICATIONS: Final = """
+SELECT e.body FROM activity a JOIN entry e USING (log_id, seq)
+WHERE a.log_id = %(log_id)s AND a.kind = 'verification' ORDER BY a.seq DESC LIMIT %(limit)s
+"""
 
 
 def logs(session: Session, anchored: int) -> list[sa.Row[Any]]:
@@ -39,3 +43,8 @@ def bodies(session: Session, places: Sequence[tuple[int, int]]) -> list[sa.Row[A
     """Return the entries at these places (log_id, seq), in order: log_id, seq, body."""
     columns = list(zip(*places, strict=True)) or [(), ()]
     return list(run(session, _BODIES, {"logs": list(columns[0]), "seqs": list(columns[1])}))
+
+
+def verifications(session: Session, log_id: int, limit: int) -> list[bytes]:
+    """Return the last entries that say how a verification ended, the newest first."""
+    return [bytes(row.body) for row in run(session, _VERIFICATIONS, {"log_id": log_id, "limit": limit})]

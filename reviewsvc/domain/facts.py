@@ -313,6 +313,8 @@ class Anchor(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
 # What anchoring and verifying write makes no new seal due by itself, or an idle house would never rest.
 UNEVENTFUL = ("anchor", "verification")
+# What verifications are about: it chooses the activity log that they stand in.
+VERIFICATIONS = "verification"
 
 KINDS: dict[str, type[Facts]] = {
     **subject_facts.KINDS,

@@ -7,15 +7,20 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from reviewsvc.db import installations
 from reviewsvc.db import log_health as rows
 from reviewsvc.db.sessions import Session
+from reviewsvc.domain.facts import VERIFICATIONS, Verification
 from reviewsvc.domain.moments import moment
 from reviewsvc.usecases import anchors
+from reviewsvc.usecases.activity import chosen_shard
 from reviewsvc.usecases.anchors import Anchored
 from reviewsvc.usecases.desk import Desk
 
 # So many points make the picture of a log's growth.
 _POINTS: Final = 24
+# What is new is verified each minute, everything each night: two days of both.
+_LOOKED_THROUGH: Final = 3_000
 
 
 class Growth(NamedTuple):
@@ -40,19 +45,41 @@ class LogState(NamedTuple):
     growth: Growth | None
 
 
+class Verified(NamedTuple):
+    """How a verification by the worker ended: of what (`all` or `new`), and where the first finding is."""
+
+    what: str
+    at: datetime
+    verdict: str
+    entries: int
+    findings: int
+    log: str | None
+    seq: int | None
+
+
 class Logs(NamedTuple):
-    """All logs, the root first, how many entries they have together, and how far they are anchored."""
+    """All logs, the root first, how many entries they have together, how far they are anchored and verified.
+
+    `verified` has the last verification of each sort, those of everything first.
+    """
 
     logs: list[LogState]
     entries: int
     unsealed: int
     anchored: Anchored
+    verified: list[Verified]
 
 
 class _At(msgspec.Struct, gc=False):
     at: int
 
 
+class _Verification(msgspec.Struct, gc=False):
+    at: int
+    facts: Verification
+
+
+_read_verification = msgspec.json.Decoder(_Verification).decode
 _read_at = msgspec.json.Decoder(_At).decode
 
 
@@ -63,15 +90,27 @@ def states(desk: Desk) -> Logs:
         anchored_root = max((each.size for each in anchored.anchors), default=0)
         found = rows.logs(session, anchored_root)
         growths = _growths(session, found)
+        verified = _verified(session)
     logs = [_state(row, growths.get(row.log_id), anchored_root) for row in found]
     unsealed = sum(log.size - (log.sealed or 0) for log in logs)
-    return Logs(logs, sum(log.size for log in logs), unsealed, anchored)
+    return Logs(logs, sum(log.size for log in logs), unsealed, anchored, verified)
 
 
 def names(desk: Desk) -> list[str]:
     """Return the names of all logs."""
     with desk.sessions.begin() as session:
         return [row.name for row in rows.logs(session, 0)]
+
+
+def _verified(session: Session) -> list[Verified]:
+    shards = installations.newest_logs(session, "activity")
+    last: dict[str, Verified] = {}
+    for body in rows.verifications(session, chosen_shard(shards, VERIFICATIONS), _LOOKED_THROUGH):
+        entry = _read_verification(body)
+        said = entry.facts
+        told = (said.verdict, said.entries, said.findings, said.log, said.seq)
+        last.setdefault(said.what, Verified(said.what, moment(entry.at), *told))
+    return [last[what] for what in sorted(last)]
 
 
 def _growths(session: Session, logs: list[sa.Row[Any]]) -> dict[int, Growth]:

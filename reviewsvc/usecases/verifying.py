@@ -23,7 +23,6 @@ from reviewsvc.usecases.verification import Scope, verify
 
 # Where nothing else was said there is nothing new: verifying and anchoring make no work for each other.
 OWN_KINDS: Final = ("verification", "anchor", "cosignature")
-_ABOUT: Final = "verification"
 _NIGHT: Final = range(1, 5)
 _DAY, _ALMOST_A_DAY = timedelta(hours=26), timedelta(hours=20)
 _RUNS = Counter("reviewsvc_verifications", "Verifications by the worker.", ["what", "verdict"])
@@ -103,7 +102,8 @@ class Verifying:
                 first.seq if first else None,
             )
             with self._sessions.begin() as session:
-                record(session, self._keyring, [Said("verification", said, about=_ABOUT)], actor=None, at=at)
+                one = Said("verification", said, about=f.VERIFICATIONS)
+                record(session, self._keyring, [one], actor=None, at=at)
         self._said = fault
         if fault:
             _log.error(

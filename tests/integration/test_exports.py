@@ -12,9 +12,11 @@ import psycopg
 import pytest
 
 from reviewsvc import verify
+from reviewsvc.domain import facts as f
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.usecases import bundles, people, subject_export
+from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.export_making import Exporter
 from tests.fixtures.bundled import verifier_keys
 from tests.fixtures.cases import event
@@ -239,3 +241,22 @@ def test_the_health_of_every_log_is_on_one_page(signed: SealedBank, ada: Visitor
     told = words(ada.get("/audit/logs"))
     assert "unanchored since" in told
     assert "nobody answers" in told
+
+
+def test_how_the_last_verifications_ended_stands_beside_the_logs(signed: SealedBank, ada: Visitor) -> None:
+    assert "has verified nothing yet" in words(ada.get("/audit/logs"))
+    keyring = signed.bank.house.keyring
+    for number, (what, findings) in enumerate((("all", 0), ("new", 0), ("new", 2))):
+        place = ("activity/0/0", 3) if findings else (None, None)
+        verdict = "TAMPERED" if findings else "VERIFIED"
+        said = Said(
+            "verification",
+            f.Verification(what, verdict, 40 + number, findings, *place),
+            about=f.VERIFICATIONS,
+        )
+        with signed.sessions.begin() as session:
+            record(session, keyring, [said], actor=None, at=AT)
+    told = words(ada.get("/audit/logs"))
+    assert re.search(
+        r"everything .* 40 VERIFIED what was new .* 42 TAMPERED activity/0/0, seq 3, and 1 more", told
+    )
