@@ -22,8 +22,17 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - 
         yield from _members(old, new, path, dotted=True)
     elif isinstance(old, list) and isinstance(new, list) and _named(old) and _named(new):
         yield from _things(old, new, path)
-    elif old != new or type(old) is not type(new):
+    elif not _is_same(old, new):
         yield f"~ {path}: {show(old)} -> {show(new)}"
+
+
+def _is_same(old: Any, new: Any) -> bool:  # noqa: ANN401 - plain data
+    """Compare with types: to Python, true and 1 are equal."""
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_is_same, old, new))
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_is_same(old[key], new[key]) for key in old)
+    return type(old) is type(new) and bool(old == new)
 
 
 def _members(old: dict[str, Any], new: dict[str, Any], path: str, *, dotted: bool) -> Iterator[str]:

@@ -183,7 +183,7 @@ FORGED = [
     (4, b'"skipped":0', b'"skipped":1', "1 passed over"),
     (4, b'"partition":0', b'"partition":1', "does not come from the partition of its log"),
     (4, b'"topic_id":"topic-id"', b'"topic_id":"other"', "a topic of another id"),
-    (4, b'"kind":"prediction"', b'"kind":"opened"', "of kind opened"),
+    (4, b'"kind":"prediction"', b'"kind":"opened"', "do not fit its kind opened"),
     (4, b'"kind":"prediction"', b'"kind":"guess"', "prediction holds a row"),
     (4, b'"label":"approve"', b'"label":1', "do not fit its kind"),
     (4, b'"confidence":"0.6"', b'"confidence":0.6', "floating-point"),

@@ -52,6 +52,7 @@ def test_a_new_document_shows_every_field() -> None:
 
 def test_types_count() -> None:
     assert difference({"a": 1}, {"a": True}) == ["~ a: 1 -> true"]
+    assert difference({"a": [0, {"b": 1}]}, {"a": [0, {"b": True}]}) != []
 
 
 plain = st.recursive(
