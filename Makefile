@@ -24,7 +24,7 @@ up: $(VENV)/demo.stamp ## run the service on this machine, data kept in ~/.local
 	@exec $(BIN)/python -m reviewsvc.cli up $(ARGS)
 
 test: $(VENV)/dev.stamp ## run all tests but the long ones
-	@marks=$$(.ci/tools) && exec $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long$$marks" $(ARGS)
+	@marks=$$(.ci/tools) && exec $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long$$marks" $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## run the long tests: kills and floods, minutes each
 	@exec $(BIN)/python -m pytest -m long $(ARGS)

@@ -16,7 +16,7 @@ from tests.fixtures.template import Template
 from tests.integration import history
 from tests.integration.history import PREDICTIONS
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("history")]
+pytestmark = pytest.mark.real
 
 MOST_MB = 64
 # What the process itself used at most, told once it is done; a child's usage would count its parent's.

@@ -22,7 +22,7 @@ from tests.fixtures.installed import ORIGIN
 from tests.fixtures.template import Template
 from tests.integration.bundle_edits import CAPTURED, EDITS, ENTRIES, EXPORT, change, sign_all_anew
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("bundle_tampering")]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")

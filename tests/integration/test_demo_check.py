@@ -16,8 +16,7 @@ from tests.fixtures import c2sp_client
 from tests.fixtures.bundled import alone
 from tests.fixtures.long_commands import free_environment
 
-# One worker runs all tests here, since they look at one run.
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("demo-check")]
+pytestmark = pytest.mark.real
 
 EVENTS = 120
 SECONDS = 400

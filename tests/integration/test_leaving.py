@@ -125,7 +125,7 @@ def read(bootstrap_servers: str, topics: dict[str, str]) -> Read:
     return all_of
 
 
-@pytest.mark.xdist_group("relay")
+@pytest.mark.usefixtures("relay_turn")
 def test_the_relay_sends_what_is_sealed_and_each_checkpoint_of_the_root_log(
     signed: SealedBank, relay: Relay, read: Read
 ) -> None:

@@ -26,8 +26,7 @@ from tests.fixtures.house import RunProcesses
 from tests.fixtures.installed import AT, ORIGIN
 from tests.fixtures.processes import eventually
 
-# The relays of one origin fence each other, as they must: these tests take turns.
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("relay")]
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("relay_turn")]
 DATA = Actor("token", "00000000-0000-7000-8000-00000000dada")
 MakeRelay = Callable[[], Relay]
 

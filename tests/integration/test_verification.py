@@ -9,7 +9,7 @@ from tests.fixtures.template import Template
 from tests.integration import history
 from tests.integration.history import LABELS, PREDICTIONS, verified
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("history")]
+pytestmark = pytest.mark.real
 
 # What no entry says; docs/audit-format.md lists it.
 STATE = {("task", "overdue"), ("task", "closed_at"), ("decision", "slot_id"), ("prediction", "segment")}

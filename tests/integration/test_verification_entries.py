@@ -13,7 +13,7 @@ from tests.fixtures.template import Template
 from tests.integration import history
 from tests.integration.history import LABELS, PREDICTIONS, verified
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("history")]
+pytestmark = pytest.mark.real
 
 LOG_ID = f"(SELECT log_id FROM log WHERE name = '{PREDICTIONS}')"
 LAST = 13

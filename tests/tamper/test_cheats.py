@@ -7,7 +7,7 @@ from tests.contract.source import ROOT
 from tests.tamper.cheats import CHEATS, Cheat
 from tests.tamper.installation import Installation, judged
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("tamper")]
+pytestmark = pytest.mark.real
 
 
 def after(sealed: Installation, cheat: Cheat, *, keys: bool, memory: bool) -> Report:

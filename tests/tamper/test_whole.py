@@ -12,7 +12,7 @@ from tests.integration.history import PREDICTIONS
 from tests.tamper.forgeries import rewrite_with_stolen_keys
 from tests.tamper.installation import Installation, judged
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("tamper")]
+pytestmark = pytest.mark.real
 
 
 def test_what_was_not_touched_is_verified_with_keys_from_outside(sealed: Installation) -> None:
