@@ -11,6 +11,7 @@ import click
 
 from reviewsvc.commands.anchors import anchors
 from reviewsvc.commands.bundles import bundle, receipt
+from reviewsvc.commands.process_count import ProcessCount
 
 if TYPE_CHECKING:
     from reviewsvc.db.hot.connection import Connected
@@ -57,6 +58,13 @@ audit.add_command(anchors)
     help="Where to keep what was verified; else verified.json in REVIEWSVC_DATA_DIR.",
 )
 @click.option("--chain-only", is_flag=True, help="Leave out the projections: hashes and signatures alone.")
+@click.option(
+    "--processes",
+    default="1",
+    type=ProcessCount(),
+    show_default=True,
+    help="How many processes share the work; auto: one for each processor.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def verify(
     only: str | None,
@@ -65,6 +73,7 @@ def verify(
     policy: Path | None,
     memory: Path | None,
     *,
+    processes: int,
     since_last: bool,
     chain_only: bool,
     as_json: bool,
@@ -87,8 +96,9 @@ def verify(
         raise click.ClickException(f"Nothing is remembered in {path}: run `reviewsvc audit verify` once.")
     outside = outside_view(settings, keys, marks, policy)
     scope = verification.Scope(only, _range(only, seqs), since_last, projections=not chain_only)
+    team = verification.Team(processes, settings.database_url) if processes > 1 else None
     with connect(settings.database_url, "read") as conn, _progress() as progress:
-        report = verification.verify(conn, scope=scope, outside=outside, progress=progress)
+        report = verification.verify(conn, scope=scope, outside=outside, progress=progress, team=team)
         _remember(conn, path, report, marks)
     click.echo(_as_json(report) if as_json else _as_text(report))
     sys.exit(EXIT_CODES[report.verdict])

@@ -11,33 +11,60 @@ from reviewsvc.domain.projections import CheckpointRow
 from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Findings, LogReport
 from reviewsvc.usecases.note_check import NoteCheck
-from reviewsvc.usecases.projection_check import ProjectionCheck
+from reviewsvc.usecases.projection_check import Known, ProjectionCheck
 from reviewsvc.usecases.root_check import RootCheck
 from reviewsvc.usecases.seal_check import SealCheck
 
 Progress = Callable[[str, int, int], None]
 Chunk = list[tuple[int, bytes]]
 
-CHUNK = 2_000
+# Eight tiles: what is looked at together is then the same in a whole log and in a piece of it.
+CHUNK = 2_048
 SMALLEST_SEQ = -(2**63)
 
 
 class Piece(NamedTuple):
-    """A part of a log: from behind a checkpoint of it, or from its beginning, to before a seq."""
+    """A part of a log: from behind a checkpoint of it, or from its beginning, to before a seq.
+
+    One with a `seam` goes on at that seq, the end of a tile, where another piece of the log ends.
+    """
 
     head: scan.LogHead
     start: CheckpointRow | None
     behind: int
+    seam: int = 0
 
     @property
     def first(self) -> int:
         """The seq at which it begins."""
-        return self.start.size if self.start else 0
+        return self.start.size if self.start else self.seam
 
     @property
     def is_to_its_end(self) -> bool:
         """Say whether it ends where the log ends."""
         return self.behind >= self.head.size
+
+
+class End(NamedTuple):
+    """An end of a piece: the hash of the entry before it, and the tree's size and root, if there is one."""
+
+    last_hash: bytes
+    tree: tuple[int, bytes] | None
+
+
+class Part(NamedTuple):
+    """What came of a piece: its report, its two ends, and how many rows its entries asked for.
+
+    `vouched` says whether a key from outside signed its last checkpoint, None if it has none;
+    `is_resumed` that the entry before it told all that its own are held against.
+    """
+
+    report: LogReport
+    begin: End
+    end: End
+    vouched: bool | None
+    known: Known
+    is_resumed: bool
 
 
 class LogCheck:
@@ -49,7 +76,7 @@ class LogCheck:
         heads: Sequence[scan.LogHead],
         notes: NoteCheck,
         known: Mapping[str, Sequence[SignedRoot]],
-        root: RootCheck,
+        root: RootCheck | None,
         *,
         projections: bool,
     ) -> None:
@@ -61,11 +88,19 @@ class LogCheck:
 
     def check(self, piece: Piece, progress: Progress) -> LogReport:
         """Verify a piece and say what was found."""
+        part = self.part(piece, progress)
+        if part.vouched:
+            self.vouched.add(piece.head.name)
+        return part.report
+
+    def part(self, piece: Piece, progress: Progress) -> Part:
+        """Verify a piece and tell besides what its neighbours are held against."""
         head, found = piece.head, Findings(piece.head.name)
+        before = self.rows.known() if self.rows else {}
         chain = Chain(self._origin, found)
         seal = SealCheck(self._conn, head, self._notes, found, self._known.get(head.name, ()))
-        if piece.start:
-            _resume(self._conn, piece.start, chain, seal)
+        _resume(self._conn, piece, chain, seal)
+        begin = End(chain.last_hash, seal.place)
         self._begin(piece, found)
         read = self._follow(piece, chain, seal, progress)
         if piece.is_to_its_end:
@@ -73,26 +108,32 @@ class LogCheck:
             seal.end()
         elif chain.seq < piece.behind:
             found.note(chain.seq, f"entries {chain.seq} to {piece.behind - 1} are missing")
-        if seal.is_vouched:
-            self.vouched.add(head.name)
-        rows = self.rows.end() if self.rows else Findings(head.name)
+        report = self._report(piece, read, chain, seal, found)
+        now = self.rows.known() if self.rows else {}
+        known = {place: count - before.get(place, 0) for place, count in now.items()}
+        is_resumed = self.rows is None or self.rows.is_resumed
+        end = End(chain.last_hash, seal.place)
+        return Part(report, begin, end, seal.is_vouched, known, is_resumed)
+
+    def _report(self, piece: Piece, read: int, chain: Chain, seal: SealCheck, found: Findings) -> LogReport:
+        rows = self.rows.end() if self.rows else Findings(found.log)
         rows.found[:0] = found.found
         return LogReport(
-            head.name,
+            found.log,
             read,
             chain.last_hash.hex(),
             rows.in_order(),
             self.rows.unknown_kinds if self.rows else [],
             found.more + rows.more,
             piece.first,
-            head.sealed,
+            piece.head.sealed,
             seal.seal.hex(),
         )
 
     def _begin(self, piece: Piece, found: Findings) -> None:
         if self.rows:
             self.rows.begin(piece.head, range(piece.first, piece.behind))
-        if piece.head.kind == "root":
+        if self._root and piece.head.kind == "root":
             self._root.begin(piece.head, piece.first, found)
 
     def _follow(self, piece: Piece, chain: Chain, seal: SealCheck, progress: Progress) -> int:
@@ -100,7 +141,7 @@ class LogCheck:
         for chunk in _chunks(self._conn, piece):
             first = chain.seq
             leaves = chain.follow(chunk)
-            times = self._root.chunk(chunk) if piece.head.kind == "root" else []
+            times = self._root.chunk(chunk) if self._root and piece.head.kind == "root" else []
             if (chunk[0][0], chunk[-1][0]) == (first, first + len(chunk) - 1):
                 seal.follow(first, leaves, times)
             else:
@@ -112,12 +153,15 @@ class LogCheck:
         return read
 
 
-def _resume(conn: Connected, start: CheckpointRow, chain: Chain, seal: SealCheck) -> None:
-    """Take up chain and tree behind a checkpoint, as the tiles and the entry before it are stored."""
-    before = scan.entries(conn, start.log_id, range(start.size - 1, start.size))
-    if not seal.start(start):
+def _resume(conn: Connected, piece: Piece, chain: Chain, seal: SealCheck) -> None:
+    """Take up chain and tree where a piece begins, as the tiles and the entry before it are stored."""
+    if piece.start and not seal.start(piece.start):
         seal.lose()
-    chain.resume(start.size, before[0][1] if before else b"")
+    if piece.seam:
+        seal.take_up(piece.seam)
+    if piece.first:
+        before = scan.entries(conn, piece.head.log_id, range(piece.first - 1, piece.first))
+        chain.resume(piece.first, before[0][1] if before else b"")
 
 
 def _chunks(conn: Connected, piece: Piece) -> Iterator[Chunk]:

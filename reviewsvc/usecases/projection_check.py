@@ -53,9 +53,10 @@ class ProjectionCheck:
         self._findings = Findings(head.name)
         self._offsets = Offsets(head.name, self._findings) if head.kind == "predictions" else None
         self.unknown_kinds: list[str] = []
+        self.is_resumed = True
         self._look()
         if self._offsets and self._next > 0 and not self._resume(self._offsets):
-            self._offsets = None
+            self._offsets, self.is_resumed = None, False
 
     def _resume(self, offsets: Offsets) -> bool:
         """Take up the offsets behind an entry that was verified before."""

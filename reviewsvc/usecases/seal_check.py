@@ -42,30 +42,43 @@ class SealCheck:
         self._rows: list[CheckpointRow] = []
         self._asked = self._first = 0
         self._times: Sequence[int] = ()
-        self.is_vouched = False
+        # Nothing is signed of what lies behind it, so that there is no tree to compare.
+        self._until = max([head.sealed, *(each.size for each in self._known if each.size <= head.size)])
+        self.is_vouched: bool | None = None
         self.seal = b""
         self._check_sizes()
+
+    @property
+    def place(self) -> tuple[int, bytes] | None:
+        """How many entries the tree stands behind, and its root over them; None if it was given up."""
+        tree = self._tree
+        return None if tree is None or tree.is_lost else (tree.size, tree.root())
 
     def start(self, row: CheckpointRow) -> bool:
         """Begin behind a checkpoint that was verified before; say whether tiles and entries lead to it."""
         self._check_note(row)
-        self._asked = row.size
-        try:
-            edge = Edge(row.size, tiles.partials(self._conn, self._head.log_id, row.size))
-        except (TileMissingError, TileError, ProofError) as fault:
-            self._findings.note(
-                row.size - 1, f"its tiles do not lead to its checkpoint of {row.size}: {fault}"
-            )
-            return False
-        self._tree = TreeCheck(self._findings, edge)
-        self._tree.agree(SignedRoot(row.size, row.root, _CHECKPOINT))
-        return not self._tree.is_lost
+        tree = self._stored(row.size, f"its checkpoint of {row.size}")
+        if tree is not None:
+            tree.agree(SignedRoot(row.size, row.root, _CHECKPOINT))
+        return tree is not None and not tree.is_lost
+
+    def take_up(self, size: int) -> None:
+        """Begin where a tile ends, as the tiles are stored, if anything behind it is signed.
+
+        That shows nothing of what lies before: compare `place` with what the entries before lead to.
+        """
+        if size < self._until:
+            self._stored(size, f"its first {size} entries")
+        else:
+            self._asked, self._tree = size, None
 
     def follow(self, first: int, leaves: Sequence[bytes], times: Sequence[int] = ()) -> None:
         """Take up the hashes of the entries from seq `first` on, and, of the root log, their times."""
         tree, self._first, self._times = self._tree, first, times
-        if tree is None:
+        if tree is None or first >= self._until:
             return
+        if first + len(leaves) > self._until:
+            leaves = leaves[: self._until - first]
         if tree.is_lost or first != tree.size:
             self._tree = None
             return
@@ -94,6 +107,17 @@ class SealCheck:
             if is_due and not self._is_entered(signed.size):
                 told = f"a checkpoint of {signed.size} entries was signed, and is not stored"
                 self._findings.note(signed.size - 1, told, Verdict.INCOMPLETE)
+
+    def _stored(self, size: int, what: str) -> TreeCheck | None:
+        """Let the tree stand behind `size` entries, as stored tiles lead there; None, and said, if not."""
+        self._asked, self._tree = size, None
+        try:
+            edge = Edge(size, tiles.partials(self._conn, self._head.log_id, size))
+        except (TileMissingError, TileError, ProofError) as fault:
+            self._findings.note(size - 1, f"its tiles do not lead to {what}: {fault}")
+            return None
+        self._tree = TreeCheck(self._findings, edge)
+        return self._tree
 
     def _is_entered(self, size: int) -> bool:
         """Say whether a checkpoint stands here by now: a sealer enters it a moment after it was signed."""

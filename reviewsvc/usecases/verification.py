@@ -15,8 +15,9 @@ from reviewsvc.usecases.log_check import CHUNK, LogCheck, Piece, Progress
 from reviewsvc.usecases.note_check import NoteCheck, logged_history, public_keys
 from reviewsvc.usecases.outside_view import Outside
 from reviewsvc.usecases.root_check import RootCheck
+from reviewsvc.usecases.verifying_together import Task, Team, Together
 
-__all__ = ["CHUNK", "Outside", "Progress", "Scope", "VerificationError", "verify"]
+__all__ = ["CHUNK", "Outside", "Progress", "Scope", "Team", "VerificationError", "verify"]
 
 _TABLES: Final = "(tables)"
 _REWRITTEN: Final = (
@@ -64,15 +65,18 @@ def verify(
     scope: Scope | None = None,
     outside: Outside | None = None,
     progress: Progress = lambda _log, _done, _size: None,
+    team: Team | None = None,
 ) -> Report:
     """Verify all logs, or some, against recomputed hashes, signatures and the projections.
+
+    With a team the work is shared among processes; what is found is the same.
 
     Entries that are appended meanwhile are left to the next run: each log is read up to the size that its
     head had when the run began. VerificationError if there is nothing that could be verified.
     """
     began = time.monotonic()
     run = _Run(conn, scope or Scope(only, projections=projections), outside or Outside())
-    logs = run.check(progress)
+    logs = run.check(progress, team)
     findings = [finding for log in logs for finding in log.findings]
     return Report(
         verdict=_judge(findings, run),
@@ -108,14 +112,22 @@ class _Run:
         self.notes = NoteCheck(origin, logged_history(conn, self.tables), given)
         self.beside = beside_checks.Beside([], [])
 
-    def check(self, progress: Progress) -> list[LogReport]:
+    def check(self, progress: Progress, team: Team | None) -> list[LogReport]:
         """Verify piece by piece, and then what no single log can tell."""
         whole = self.scope.only is None
         root = RootCheck(self.conn, self.heads, self.notes, trusts_rows=whole)
         check = LogCheck(
             self.conn, self.heads, self.notes, self.known, root, projections=self.scope.projections
         )
-        logs = [check.check(piece, progress) for piece in self.pieces]
+        together = None
+        if team is not None:
+            task = Task(self.heads, self.notes, self.known, self.scope.projections)
+            together = Together(self.conn, team, task, check)
+        logs = (
+            together.check(self.pieces, progress)
+            if together
+            else [check.check(piece, progress) for piece in self.pieces]
+        )
         if self.scope.seqs is None:
             names = {head.name for head in self.heads}
             told = scan.continuations(self.conn)
@@ -128,7 +140,8 @@ class _Run:
         if self.scope.is_whole:
             root.across(self.tables)
             if check.rows:
-                projection_check.across(self.conn, self.heads, check.rows.known(), self.tables)
+                known = together.known() if together else check.rows.known()
+                projection_check.across(self.conn, self.heads, known, self.tables)
             self.beside = beside_checks.run(self.conn, self.notes, self.outside.policy)
         self._check_vouched(check.vouched)
         found = self.tables

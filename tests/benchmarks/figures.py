@@ -56,11 +56,17 @@ def show(figures: Sequence[Figure], console: Console) -> None:
     for column in (1, 3):
         table.columns[column].justify = "right"
     for one in figures:
-        judged = "" if one.target is None and one.ok else ("[green]yes" if one.ok else "[red]no")
-        table.add_row(one.name, _number(one.value), one.unit, _number(one.target), judged, one.note)
+        table.add_row(one.name, _number(one.value), one.unit, _number(one.target), _judged(one), one.note)
     console.print(table)
     missed = [one.name for one in figures if not one.ok]
     console.print("All targets are reached." if not missed else f"Not reached: {', '.join(missed)}.")
+
+
+def _judged(one: Figure) -> str:
+    """Say whether a target is reached; nothing where none is set, or nothing was measured."""
+    if not one.ok:
+        return "[red]no"
+    return "" if one.target is None or one.value is None else "[green]yes"
 
 
 def _number(value: float | None) -> str:

@@ -49,3 +49,9 @@ def test_the_table_shows_each_figure_beside_its_target_and_what_was_not_reached(
     assert "260.50" in text
     assert "OSError: no browser" in text
     assert text.rstrip().endswith("Not reached: rss, desk.")
+
+
+def test_a_figure_without_a_value_is_not_said_to_be_reached() -> None:
+    told = StringIO()
+    show([Figure("two", None, "entries/s", 200_000)], Console(file=told, width=120))
+    assert "yes" not in told.getvalue()
