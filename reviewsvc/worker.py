@@ -31,6 +31,7 @@ from reviewsvc.usecases.export_making import Exporter
 from reviewsvc.usecases.guarding import RestoredError, UnconfirmedError
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.payload_check import KekSource
 from reviewsvc.usecases.sealing import SealingError
 from reviewsvc.usecases.siem import Sink
 from reviewsvc.usecases.steps import (
@@ -200,7 +201,8 @@ def _told(settings: "Settings", signer: SignsCheckpoints | None) -> Told:
         keys = [parse_verifier(line) for line in lines]
     elif settings.signing_key_file:
         keys = [each.verifier() for each in signing_keys.load(Path(settings.signing_key_file))]
-    return Told(keys, signer.tips if signer else None, settings.data_dir / "verified-by-worker.json")
+    keks = KekSource(settings.kek_file, settings.keks, settings.kms)
+    return Told(keys, signer.tips if signer else None, settings.data_dir / "verified-by-worker.json", keks)
 
 
 def _choice(settings: "Settings") -> Choice:

@@ -59,6 +59,11 @@ audit.add_command(anchors)
 )
 @click.option("--chain-only", is_flag=True, help="Leave out the projections: hashes and signatures alone.")
 @click.option(
+    "--payloads",
+    is_flag=True,
+    help="Open every payload whose key exists, as the settings' KEK can; as a log-in of reviewsvc_worker.",
+)
+@click.option(
     "--processes",
     default="1",
     type=ProcessCount(),
@@ -76,6 +81,7 @@ def verify(
     processes: int,
     since_last: bool,
     chain_only: bool,
+    payloads: bool,
     as_json: bool,
 ) -> None:
     """Recompute every hash from stored bytes and compare all that hangs on them.
@@ -94,10 +100,13 @@ def verify(
     marks = load_marks(path)
     if since_last and marks is None:
         raise click.ClickException(f"Nothing is remembered in {path}: run `reviewsvc audit verify` once.")
-    outside = outside_view(settings, keys, marks, policy)
+    if payloads and chain_only:
+        raise click.UsageError("--payloads opens what --chain-only leaves out: give one of them.")
+    outside = outside_view(settings, keys, marks, policy, payloads=payloads)
+    group = "worker" if payloads else "read"
     scope = verification.Scope(only, _range(only, seqs), since_last, projections=not chain_only)
-    team = verification.Team(processes, settings.database_url) if processes > 1 else None
-    with connect(settings.database_url, "read") as conn, _progress() as progress:
+    team = verification.Team(processes, settings.database_url, group) if processes > 1 else None
+    with connect(settings.database_url, group) as conn, _progress() as progress:
         report = verification.verify(conn, scope=scope, outside=outside, progress=progress, team=team)
         _remember(conn, path, report, marks)
     click.echo(_as_json(report) if as_json else _as_text(report))

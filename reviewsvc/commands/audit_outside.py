@@ -23,14 +23,24 @@ def marks_path(settings: "Settings", given: Path | None) -> Path:
 
 
 def outside_view(
-    settings: "Settings", keys: Path | None, marks: "Marks | None", policy: Path | None = None
+    settings: "Settings",
+    keys: Path | None,
+    marks: "Marks | None",
+    policy: Path | None = None,
+    *,
+    payloads: bool = False,
 ) -> "Outside":
-    """Gather it: keys that were named, else those of the settings; the signer's memory, if it is here."""
+    """Gather it: keys that were named, else those of the settings; the signer's memory, if it is here.
+
+    With `payloads` also the KEK of the settings.
+    """
     from reviewsvc.usecases.outside_view import Outside
+    from reviewsvc.usecases.payload_check import KekSource
 
     found = _read(keys) if keys else believed_keys(settings)
     witnesses = _policy(policy) if policy else None
-    return Outside(found, keys is not None, _Memory(settings).ask, marks, witnesses)
+    keks = KekSource(settings.kek_file, settings.keks, settings.kms) if payloads else None
+    return Outside(found, keys is not None, _Memory(settings).ask, marks, witnesses, keks)
 
 
 def believed_keys(settings: "Settings") -> "Sequence[Verifier] | None":

@@ -11,6 +11,7 @@ from reviewsvc.domain.projections import CheckpointRow
 from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Findings, LogReport
 from reviewsvc.usecases.note_check import NoteCheck
+from reviewsvc.usecases.payload_check import KekSource
 from reviewsvc.usecases.projection_check import Known, ProjectionCheck
 from reviewsvc.usecases.root_check import RootCheck
 from reviewsvc.usecases.seal_check import SealCheck
@@ -79,11 +80,12 @@ class LogCheck:
         root: RootCheck | None,
         *,
         projections: bool,
+        keks: KekSource | None = None,
     ) -> None:
         origin = scan.origin(conn)
         assert origin is not None
         self._conn, self._origin, self._notes, self._known, self._root = conn, origin, notes, known, root
-        self.rows = ProjectionCheck(conn, heads) if projections else None
+        self.rows = ProjectionCheck(conn, heads, keks) if projections else None
         self.vouched: set[str] = set()
 
     def check(self, piece: Piece, progress: Progress) -> LogReport:

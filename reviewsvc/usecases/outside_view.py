@@ -13,6 +13,7 @@ from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Report
 from reviewsvc.domain.witness_policy import Policy
+from reviewsvc.usecases.payload_check import KekSource
 
 _TOLD_BY_SIGNER: Final = "the signer remembers to have signed"
 
@@ -40,7 +41,7 @@ class Outside(NamedTuple):
     """`keys` are verifier keys had elsewhere, None if there are none; `tips` asks the signer's memory.
 
     `is_asked` says that the keys were named for this run, so that something must be signed by them; `policy`
-    which witnesses must have cosigned the root log.
+    which witnesses must have cosigned the root log. `keks` open the payloads; without them they stay shut.
     """
 
     keys: Sequence[Verifier] | None = None
@@ -48,6 +49,7 @@ class Outside(NamedTuple):
     tips: Callable[[Sequence[str]], Sequence[Tip]] | None = None
     marks: Marks | None = None
     policy: Policy | None = None
+    keks: KekSource | None = None
 
     def check_marks(self, installation: str) -> None:
         """Raise MarksError if what is remembered is of another installation."""

@@ -14,6 +14,7 @@ from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.offsets import Offsets
 from reviewsvc.domain.verdict import Findings
 from reviewsvc.usecases import wanted_rows
+from reviewsvc.usecases.payload_check import KekSource, PayloadCheck
 from reviewsvc.usecases.story_check import StoryCheck
 from reviewsvc.usecases.task_check import TaskCheck
 
@@ -36,8 +37,10 @@ class Said(NamedTuple):
 class ProjectionCheck:
     """Holds what the entries of one log ask for against what the tables have; then the tables as wholes."""
 
-    def __init__(self, conn: Connected, heads: Sequence[scan.LogHead]) -> None:
+    def __init__(self, conn: Connected, heads: Sequence[scan.LogHead], keks: KekSource | None = None) -> None:
+        """Take up the logs; with `keks` every payload whose key exists is opened. Raises KekError."""
         self._conn = conn
+        self._opened = PayloadCheck(conn, keks) if keks else None
         self._log_sizes = {head.name: head.size for head in heads}
         self._names = wanted_rows.read_names(conn, {head.name: head.log_id for head in heads})
         self._seen = dict.fromkeys(wanted_rows.TABLES, 0)
@@ -230,6 +233,7 @@ class ProjectionCheck:
 
     def _check_payloads(self, said: dict[int, Said], seqs: range, keys: dict[str, bool]) -> None:
         found = set()
+        fitting = {}
         columns = ("seq", "ciphertext", "at")
         for seq, stored, at in self._payloads(columns, seqs):
             entry = said[seq].entry if seq in said else None
@@ -238,6 +242,10 @@ class ProjectionCheck:
                 self._findings.note(seq, "payload holds a row that its entry does not ask for")
             elif sha256(stored).hexdigest() != entry.payload.sha256 or at != entry.at:
                 self._findings.note(seq, "its stored payload is not the one whose hash it carries")
+            elif self._opened:
+                fitting[seq] = stored, entry.payload
+        for fault in self._opened.check(fitting) if self._opened else ():
+            self._findings.note(*fault)
         for seq, one in said.items():
             payload = one.entry.payload
             if payload and seq not in found and payload.key in keys and not self._is_dropped("payload", one):

@@ -11,7 +11,7 @@ from reviewsvc.domain import restores
 from reviewsvc.domain.tree_check import SignedRoot
 from reviewsvc.domain.verdict import Finding, Findings, LogReport, Report, Verdict, worst
 from reviewsvc.usecases import beside_checks, projection_check
-from reviewsvc.usecases.log_check import CHUNK, LogCheck, Piece, Progress
+from reviewsvc.usecases.log_check import CHUNK, Piece, Progress
 from reviewsvc.usecases.note_check import NoteCheck, logged_history, public_keys
 from reviewsvc.usecases.outside_view import Outside
 from reviewsvc.usecases.root_check import RootCheck
@@ -116,13 +116,9 @@ class _Run:
         """Verify piece by piece, and then what no single log can tell."""
         whole = self.scope.only is None
         root = RootCheck(self.conn, self.heads, self.notes, trusts_rows=whole)
-        check = LogCheck(
-            self.conn, self.heads, self.notes, self.known, root, projections=self.scope.projections
-        )
-        together = None
-        if team is not None:
-            task = Task(self.heads, self.notes, self.known, self.scope.projections)
-            together = Together(self.conn, team, task, check)
+        task = Task(self.heads, self.notes, self.known, self.scope.projections, self.outside.keks)
+        check = task.check(self.conn, root)
+        together = Together(self.conn, team, task, check) if team else None
         logs = (
             together.check(self.pieces, progress)
             if together

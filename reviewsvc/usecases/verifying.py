@@ -19,6 +19,7 @@ from reviewsvc.domain.verdict import Report, Verdict
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.outside_view import Marks, Outside, load_marks, next_marks, save_marks
+from reviewsvc.usecases.payload_check import KekSource
 from reviewsvc.usecases.verification import Scope, verify
 
 # Where nothing else was said there is nothing new: verifying and anchoring make no work for each other.
@@ -36,11 +37,15 @@ _log = telemetry.logger("verifying")
 
 
 class Told(NamedTuple):
-    """What the worker is told from outside the database: keys, who asks the signer, where it remembers."""
+    """What the worker is told from outside the database: keys, who asks the signer, where it remembers.
+
+    With `keks` everything is everything: each payload whose key exists is opened too.
+    """
 
     keys: Sequence[Verifier] | None
     tips: Callable[[Sequence[str]], Sequence[Tip]] | None
     memory: Path
+    keks: KekSource | None = None
 
 
 class NotVerifiedError(RuntimeError):
@@ -74,7 +79,8 @@ class Verifying:
         return since >= _DAY or (since >= _ALMOST_A_DAY and at.hour in _NIGHT)
 
     def _verify(self, conn: Connected, scope: Scope, marks: Marks | None, at: datetime) -> Report:
-        outside = Outside(self._told.keys, tips=self._told.tips, marks=marks)
+        keks = self._told.keks if scope.is_whole else None
+        outside = Outside(self._told.keys, tips=self._told.tips, marks=marks, keks=keks)
         report = verify(conn, scope=scope, outside=outside)
         if report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}:
             moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"

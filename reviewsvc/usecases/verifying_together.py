@@ -17,7 +17,9 @@ from reviewsvc.domain.verdict import LogReport
 from reviewsvc.usecases.log_check import LogCheck, Part, Piece, Progress
 from reviewsvc.usecases.log_parts import PIECE, added, cut, is_vouched, joined
 from reviewsvc.usecases.note_check import NoteCheck
+from reviewsvc.usecases.payload_check import KekSource
 from reviewsvc.usecases.projection_check import Known
+from reviewsvc.usecases.root_check import RootCheck
 
 _AHEAD: Final = 2
 _LONGEST_WAIT_S: Final = 0.2
@@ -42,10 +44,13 @@ class Task(NamedTuple):
     notes: NoteCheck
     known: Mapping[str, Sequence[SignedRoot]]
     projections: bool
+    keks: KekSource | None = None
 
-    def check(self, conn: Connected) -> LogCheck:
-        """Make a check that keeps its own counts, and follows no root log."""
-        return LogCheck(conn, self.heads, self.notes, self.known, None, projections=self.projections)
+    def check(self, conn: Connected, root: RootCheck | None = None) -> LogCheck:
+        """Make a check that keeps its own counts; without `root` it follows no root log."""
+        return LogCheck(
+            conn, self.heads, self.notes, self.known, root, projections=self.projections, keks=self.keks
+        )
 
 
 class Together:
@@ -154,7 +159,9 @@ class _Crew:
             mate.given.discard(place)
 
     def _give(self, mate: _Mate) -> None:
-        while self._left and len(mate.given) < _AHEAD:
+        # Near the end nobody should hold what another could begin with.
+        most = _AHEAD if len(self._left) > 2 * _AHEAD * len(self._mates) else 1
+        while self._left and len(mate.given) < most:
             place = self._left.popleft()
             mate.given.add(place)
             mate.pipe.send((place, self._work[place]))
