@@ -13,7 +13,7 @@ from tests.integration.history import PREDICTIONS
 from tests.tamper.forger import Forger
 from tests.tamper.installation import Installation
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("tamper")]
+pytestmark = pytest.mark.real
 
 SHUT, OPEN, STRANGE = None, KekSource(text=KEK_BYTES.hex()), KekSource(text=(b"\x09" * KEY_BYTES).hex())
 EXCHANGED_KEYS = (

@@ -15,7 +15,7 @@ from tests.integration.history import PREDICTIONS
 from tests.tamper.cheats import CHEATS, FLIP, PUT, P
 from tests.tamper.installation import Installation
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("tamper")]
+pytestmark = pytest.mark.real
 
 TILE = 256
 AT_SEAM = [
