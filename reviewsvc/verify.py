@@ -554,8 +554,8 @@ class RootChain:
         must(not self.whole or previous == before, f"it says that {log} had {previous} entries, not {before}")
         if previous == before:
             check_consistency(previous, size, old_root, root, proof)
-        if self.wanted.get(log) == (size, facts["root"]):
-            self.sealed_at[log] = entry["at"]
+        is_here = self.wanted.get(log) == (size, facts["root"])
+        self.sealed_at[log] = entry["at"] if is_here else 0  # a later seal: the log is here as it was before
 
 
 class LogCheck:
@@ -793,8 +793,8 @@ class BundleCheck:
             self._trust.check_time(note, LARGEST, check.times[1])
             self._trust.check_policy(note)
             return
-        told = f"no entry of the root log, as it is here, seals it at {size} entries"
-        must(name in self._chain.sealed_at, told, WrongError if self._chain.whole else MissingError)
+        told = f"the root log, as it is here, does not seal it last at {size} entries"
+        must(self._chain.sealed_at.get(name), told, WrongError if self._chain.whole else MissingError)
         self._trust.check_time(note, self._chain.sealed_at[name], self._chain.sealed_at[name])
         since, until = (self._said["question"].get(edge) for edge in ("from", "until"))
         if scope["scope"] == "range":

@@ -23,7 +23,8 @@ PUT = "UPDATE entry SET body = convert_to(replace(convert_from(body, 'UTF8'), '{
 class Cheat(NamedTuple):
     """What is done, words of a finding (none where nobody sees it), and what is said of it.
 
-    By whom: who has the database alone; keys from outside; keys and the signer's memory.
+    By whom: who has the database alone; keys from outside; keys and the signer's memory. Who has stolen the
+    keys goes on signing with them; in an anchored house a witness had cosigned the root just before.
     """
 
     name: str
@@ -32,11 +33,23 @@ class Cheat(NamedTuple):
     inside: Verdict = TAMPERED
     keys: Verdict = TAMPERED
     memory: Verdict = TAMPERED
+    is_stolen: bool = False
+    is_anchored: bool = False
 
 
 def seen(name: str, told: str, *acts: str | Callable[[Forger], None]) -> Cheat:
     """A cheat that everybody sees who can read the database."""
     return Cheat(name, acts, told)
+
+
+def stolen(name: str, told: str, act: Callable[[Forger], None]) -> Cheat:
+    """One of those for which the signing keys were stolen."""
+    return Cheat(name, (act,), told, is_stolen=True)
+
+
+def anchored(name: str, told: str, act: str | Callable[[Forger], None]) -> Cheat:
+    """One of those that are done to what a witness gave."""
+    return Cheat(name, (act,), told, is_anchored=True)
 
 
 ENTRIES = [
@@ -156,7 +169,7 @@ SEALS = [
     seen("another log's note", "no known key signed", forge.exchange_notes),
     seen("an older note under a newer size", "its note is of", forge.replay_note),
     seen("a checkpoint of a stranger", "no known key signed", forge.sign_by_stranger),
-    seen("a checkpoint that the root log does not have", "in no entry", forge.sign_apart),
+    stolen("a checkpoint that the root log does not have", "in no entry", forge.sign_apart),
     seen(
         "a tile", "tile 0/0", f"UPDATE tile SET data = set_byte(data, 32, get_byte(data, 32) # 1) WHERE {P}"
     ),
@@ -174,14 +187,18 @@ SEALS = [
     seen("a key's beginning", "signing_key", "UPDATE signing_key SET valid_from = valid_from + 1"),
     seen("a key's end deleted", "is missing", "DELETE FROM signing_key WHERE valid_until > 0"),
     seen("a key exchanged in its table", "signing_key", forge.exchange_key_row),
-    seen("a key that ended signs", "and is good from", forge.sign_with_ended_key),
-    seen("a key signs before its beginning", "and is good from", forge.sign_with_later_key),
-    seen("a seal that begins anew", "go on from 0", forge.seal_anew),
-    seen("a seal without its proof", "does not continue it", forge.drop_proof),
+    stolen("a key that ended signs", "and is good from", forge.sign_with_ended_key),
+    stolen("a key signs before its beginning", "and is good from", forge.sign_with_later_key),
+    stolen("a seal that begins anew", "go on from 0", forge.seal_anew),
+    stolen("a seal without its proof", "does not continue it", forge.drop_proof),
     seen("the root log cut", "in no root log", forge.cut_root),
     seen("a log's end cut, its seals with it", "is not stored", lambda held: held.cut(PREDICTIONS, 320)),
     seen("a log rewritten, every hash anew", "its checkpoint says", forge.rewrite),
     seen("a log rewritten and signed by a stranger", "no known key signed", forge.rewrite_as_stranger),
+    stolen("a log rewritten and signed, the root going on", "its checkpoint says", forge.fork_log),
+    anchored("a cosignature", "cosignature", forge.spoil_cosignature),
+    anchored("a cosignature given to another checkpoint", "cosign", forge.move_cosignature),
+    anchored("a cosignature deleted", "is missing", "DELETE FROM cosignature"),
 ]
 BEYOND = [
     Cheat(
@@ -189,6 +206,7 @@ BEYOND = [
         (forge.rewrite_with_own_keys,),
         "no key from outside",
         SELF_CONSISTENT,
+        is_stolen=True,
     ),
     Cheat(
         "all rewritten with the stolen keys",
@@ -196,6 +214,7 @@ BEYOND = [
         "the signer remembers",
         SELF_CONSISTENT,
         VERIFIED,
+        is_stolen=True,
     ),
     Cheat(
         "an older state replayed",
@@ -204,6 +223,15 @@ BEYOND = [
         SELF_CONSISTENT,
         VERIFIED,
         INCOMPLETE,
+    ),
+    Cheat(
+        "an older state replayed, and signed on with the stolen keys",
+        (forge.replay_state,),
+        "the signer remembers",
+        SELF_CONSISTENT,
+        VERIFIED,
+        INCOMPLETE,
+        is_stolen=True,
     ),
     Cheat(
         "the root log's last checkpoint deleted",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 from msgspec import structs
 from msgspec.json import decode
 
@@ -20,8 +21,8 @@ WIDTH = 256
 class Forger:
     """The database's superuser; `keys` are the signing keys, which he has only if he has stolen them."""
 
-    def __init__(self, conn: psycopg.Connection[Any], keys: Sequence[Signer]) -> None:
-        self.conn, self.keys = conn, list(keys)
+    def __init__(self, outer: sa.Connection, keys: Sequence[Signer]) -> None:
+        self.outer, self.conn, self.keys = outer, raw(outer), list(keys)
 
     def run(self, statement: Any, *values: Any) -> None:
         """Change something."""
@@ -89,7 +90,7 @@ class Forger:
         """
         logs = [name for (name,) in self.conn.execute("SELECT name FROM log WHERE kind <> 'root' ORDER BY 1")]
         for log in logs:
-            self._tiles(log)
+            self.tiles(log)
         trees = {log: [leaf_hash(body) for body in self.bodies(log)] for log in logs}
         made = []
         for body in self.bodies("root/0"):
@@ -101,7 +102,7 @@ class Forger:
                 self._row(said.log, new.size, new.root, new.note)
             made.append(encode(entry))
         self.put("root/0", made)
-        self._tiles("root/0")
+        self.tiles("root/0")
         self.reseal_root(keys)
 
     def reseal_root(self, keys: Sequence[Signer] = ()) -> None:
@@ -118,7 +119,7 @@ class Forger:
         self, said: f.Checkpoint, leaves: list[bytes], keys: Sequence[Signer], at: int
     ) -> f.Checkpoint:
         root = root_of(leaves[: said.size])
-        proof = consistency_proof(said.previous, said.size, _reader(leaves))
+        proof = consistency_proof(said.previous, said.size, reader(leaves))
         signed = note(said.log, said.size, root, self._signing(keys, at))
         return structs.replace(said, root=root.hex(), proof=[each.hex() for each in proof], note=signed)
 
@@ -140,7 +141,8 @@ class Forger:
             size,
         )
 
-    def _tiles(self, log: str) -> None:
+    def tiles(self, log: str) -> None:
+        """Compute a log's full tiles anew."""
         log_id = self.log_id(log)
         leaves = [leaf_hash(body) for body in self.bodies(log)]
         for (index,) in self.conn.execute(
@@ -149,6 +151,13 @@ class Forger:
             data = b"".join(leaves[index * WIDTH : (index + 1) * WIDTH])
             update = "UPDATE tile SET data = %s WHERE log_id = %s AND level = 0 AND tile_index = %s"
             self.run(update, data, log_id, index)
+
+
+def raw(outer: sa.Connection) -> psycopg.Connection[Any]:
+    """Return the connection below SQLAlchemy's."""
+    found = outer.connection.driver_connection
+    assert isinstance(found, psycopg.Connection)
+    return found
 
 
 def note(log: str, size: int, root: bytes, keys: Sequence[Signer]) -> str:
@@ -162,5 +171,6 @@ def _raw(entry: Entry, said: f.Facts) -> Any:
     return type(entry.facts)(encode_facts(said))
 
 
-def _reader(leaves: list[bytes]) -> ReadNode:
+def reader(leaves: list[bytes]) -> ReadNode:
+    """Read the nodes of a tree over leaves."""
     return lambda level, index: root_of(leaves[index << level : (index + 1) << level])

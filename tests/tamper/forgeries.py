@@ -123,6 +123,35 @@ def rewrite_with_own_keys(held: Forger) -> None:
     held.reseal()
 
 
+def fork_log(held: Forger) -> None:
+    """Rewrite a log, sign its last checkpoint anew and go on from there; the root log stays as it is."""
+    rewrite(held)
+    held.tiles(PREDICTIONS)
+    bodies, log_id = held.bodies(PREDICTIONS), held.log_id(PREDICTIONS)
+    size = held.one("SELECT max(size) FROM checkpoint WHERE log_id = %s", log_id)
+    root = root_of([leaf_hash(body) for body in bodies[:size]])
+    told = note(PREDICTIONS, size, root, held.keys[-1:])
+    change = "UPDATE checkpoint SET root = %s, note = %s WHERE log_id = %s AND size = %s"
+    held.run(change, root, told, log_id, size)
+    held.put(PREDICTIONS, bodies[-1:], len(bodies))
+
+
+def spoil_cosignature(held: Forger) -> None:
+    """Change a byte of a witness's signature."""
+    told = held.one("SELECT line FROM cosignature")
+    held.run(
+        "UPDATE cosignature SET line = %s", f"{told[:-20]}{'A' if told[-20] != 'A' else 'B'}{told[-19:]}"
+    )
+
+
+def move_cosignature(held: Forger) -> None:
+    """Say that a witness cosigned the checkpoint before, not the last one."""
+    held.run(
+        "UPDATE cosignature s SET size = (SELECT max(c.size) FROM checkpoint c "
+        "WHERE c.log_id = s.root_log_id AND c.size < s.size)"
+    )
+
+
 def replay_state(held: Forger) -> None:
     """Put everything back to the seal before the last."""
     size = held.one("SELECT max(size) FROM checkpoint WHERE log_id = %s", held.log_id(PREDICTIONS)) - 1

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
-import psycopg
+import sqlalchemy as sa
 
 from reviewsvc.crypto import signing_keys as files
+from reviewsvc.crypto.cosigner import Cosigner, make_keys
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.crypto.notes import Signer, Verifier
 from reviewsvc.crypto.signer_state import read_tips
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.verdict import Report
+from reviewsvc.domain.witnessing import write_request
 from reviewsvc.usecases import signing_keys
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
@@ -25,19 +27,28 @@ from reviewsvc.usecases.verification import Scope, verify
 from tests.fixtures.cases import Bank, event
 from tests.fixtures.installed import KEK, ORIGIN, SYSTEM, House
 from tests.integration import history
-from tests.tamper.forger import Forger
+from tests.tamper.forger import Forger, raw
 
+WITNESS = "partner.example/w"
 BEGIN = history.DUE + timedelta(minutes=1)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
 class Installation(NamedTuple):
-    """Where it is, the keys that signed it, the older first, and what the signer remembers."""
+    """Where it is, and the folder of its keys, of what its signer and a witness remember, and its key."""
 
-    owner_url: str
-    process_url: str
-    key_file: Path
-    state: Path
+    engine: sa.Engine
+    folder: Path
+
+    @property
+    def key_file(self) -> Path:
+        """The keys that signed it, the older first."""
+        return self.folder / "key"
+
+    @property
+    def state(self) -> Path:
+        """What the signer remembers."""
+        return self.folder / "state"
 
     def signers(self) -> list[Signer]:
         """Return the signing keys, the older first."""
@@ -59,10 +70,17 @@ class Installation(NamedTuple):
     @contextmanager
     def cheated(self) -> Iterator[Forger]:
         """Give what a superuser can do, and take it back."""
-        with psycopg.connect(self.owner_url) as conn:
-            conn.execute("SET LOCAL session_replication_role = replica")
-            yield Forger(conn, self.signers())
-            conn.rollback()
+        with self.engine.connect() as outer:
+            taken_back = outer.begin()
+            held = Forger(outer, self.signers())
+            held.run("SET LOCAL session_replication_role = replica")
+            yield held
+            taken_back.rollback()
+
+    def read(self, query: LiteralString) -> list[tuple[Any, ...]]:
+        """Read from the database as nobody has changed it."""
+        with self.engine.connect() as outer:
+            return raw(outer).execute(query).fetchall()
 
 
 def judged(
@@ -80,7 +98,8 @@ def judged(
 def make(process_url: str, owner_url: str, folder: Path) -> Installation:
     """Make it: cases of all kinds, full tiles, some seals, a key that ended and one that signs."""
     history.make(process_url)
-    made = Installation(owner_url, process_url, folder / "signing.key", folder / "signer.state")
+    engine = sa.create_engine(owner_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    made = Installation(engine, folder)
     sessions, worker, keyring = Sessions(process_url, "web"), Sessions(process_url, "worker"), Keyring(KEK)
     house = House(sessions, keyring, open_installation(sessions, keyring, ORIGIN, BEGIN))
     bank = Bank(house, Desk(sessions, keyring), process_url)
@@ -99,7 +118,17 @@ def make(process_url: str, owner_url: str, folder: Path) -> Installation:
     sealer.step(BEGIN + 6 * HOUR + SECOND)
     sessions.close()
     worker.close()
+    _let_cosign(made)
     return made
+
+
+def _let_cosign(made: Installation) -> None:
+    """Show the root log as it is to a witness of somebody else's, who tells the house nothing."""
+    make_keys(made.folder / "witness", WITNESS, made.folder / "witness.state")
+    logs = [files.named(key, "root/0") for key in made.verifiers()]
+    query = "SELECT note FROM checkpoint JOIN log USING (log_id) WHERE name = 'root/0' ORDER BY size DESC"
+    note = made.read(query)[0][0]
+    Cosigner(made.folder / "witness", made.folder / "witness.state", logs).add(write_request(0, [], note))
 
 
 SURE = {"label": "refuse", "confidence": 0.99}
