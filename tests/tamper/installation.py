@@ -37,6 +37,8 @@ SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 class Installation(NamedTuple):
     """Where it is, and the folder of its keys, of what its signer and a witness remember, and its key."""
 
+    owner_url: str
+    process_url: str
     engine: sa.Engine
     folder: Path
 
@@ -99,7 +101,7 @@ def make(process_url: str, owner_url: str, folder: Path) -> Installation:
     """Make it: cases of all kinds, full tiles, some seals, a key that ended and one that signs."""
     history.make(process_url)
     engine = sa.create_engine(owner_url.replace("postgresql://", "postgresql+psycopg://", 1))
-    made = Installation(engine, folder)
+    made = Installation(owner_url, process_url, engine, folder)
     sessions, worker, keyring = Sessions(process_url, "web"), Sessions(process_url, "worker"), Keyring(KEK)
     house = House(sessions, keyring, open_installation(sessions, keyring, ORIGIN, BEGIN))
     bank = Bank(house, Desk(sessions, keyring), process_url)
