@@ -59,6 +59,7 @@ def test_every_command_module_is_listed() -> None:
         "defaulting",
         "anchors",
         "audit_outside",
+        "process_count",
     }  # what commands share
     assert listed == {f"reviewsvc.commands.{name}" for name in found}
 
