@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 _DRAW_BITS = 53
+_ID_BYTES, _FIND_BYTES = 16, 8
 _BLOCK_BYTES = 64
 _INNER = bytes(each ^ 0x36 for each in range(256))
 _OUTER = bytes(each ^ 0x5C for each in range(256))
@@ -18,6 +19,16 @@ def keyed_hash(key: bytes, *parts: str) -> bytes:
     said = outer.copy()
     said.update(hashed.digest())
     return said.digest()  # type: ignore[no-any-return]  # hashlib names no type for its objects
+
+
+def id_hash(key: bytes, model: str, source: str, prediction_id: str) -> bytes:
+    """What stands for a prediction, in 16 bytes: the same id from another source is another prediction."""
+    return keyed_hash(key, "id", model, source, prediction_id)[:_ID_BYTES]
+
+
+def find_hash(key: bytes, model: str, prediction_id: str) -> bytes:
+    """What a prediction is looked up by where its source is not known, in 8 bytes."""
+    return keyed_hash(key, "find", model, prediction_id)[:_FIND_BYTES]
 
 
 def draw(key: bytes, *parts: str) -> float:

@@ -13,7 +13,7 @@ from rich.console import Console
 from consumers.settings import from_settings
 from consumers.snapshot import read_all
 from reviewsvc.config import Settings
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import id_hash
 from reviewsvc.db.hot import tallies
 from reviewsvc.db.hot.connection import Connected, connect
 from reviewsvc.demo import judgement, publication, tampering
@@ -31,7 +31,6 @@ WORK_SECONDS = 100
 RELAY_SECONDS = 20
 ERRS = 0.1
 SEEDS = (1, 15)
-ID_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -189,10 +188,7 @@ def _copies(service: Service, conn: Connected, sender: Sender) -> dict[str, int]
     with service.sessions.begin() as session:
         key = service.keyring.hash_key(session, "prediction")
     stored = tallies.copies(conn)
-    return {
-        each: stored.get(keyed_hash(key, "id", NAME, sender.topic, each)[:ID_BYTES], 0)
-        for each in sender.sent
-    }
+    return {each: stored.get(id_hash(key, NAME, sender.topic, each), 0) for each in sender.sent}
 
 
 def _told(service: Service) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import find_hash, id_hash, keyed_hash
 from reviewsvc.db.hot import anchored, exports, keys, picks, scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.exports import PinnedLog
@@ -26,8 +26,6 @@ from reviewsvc.usecases.signing_keys import history
 WHOLE_ROOT: Final = 20_000
 _EARLIEST: Final = -(2**63)
 _LATEST: Final = 2**63 - 1
-_HASH_BYTES: Final = 16
-_FIND_BYTES: Final = 8
 _READ: Final = 4_096 * 8
 _read_at = msgspec.json.Decoder(Entry).decode
 
@@ -210,9 +208,9 @@ def _terms(session: Session, keyring: Keyring, question: Question) -> dict[str, 
 
 def _case(session: Session, keyring: Keyring, question: Question) -> dict[str, Any]:
     key, model, sent = keyring.hash_key(session, "prediction"), question.model or "", question.prediction_id
-    find = signed64(keyed_hash(key, "find", model, sent or "")[:_FIND_BYTES].hex())
+    find = signed64(find_hash(key, model, sent or "").hex())
     if question.source is not None:
-        ids = [keyed_hash(key, "id", model, question.source, sent or "")[:_HASH_BYTES]]
+        ids = [id_hash(key, model, question.source, sent or "")]
     else:
         found = exports.predictions(Sessions.psycopg(session), model, find)
         ids = sorted({each.id_hash for each in found})

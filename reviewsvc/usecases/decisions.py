@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import find_hash, id_hash
 from reviewsvc.db import logs, predictions, seals, tasks, versions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.case_secrets import CaseSecrets
@@ -19,8 +19,6 @@ from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.dossiers import ErasedError
 
-_ID_BYTES: Final = 16
-_FIND_BYTES: Final = 8
 _ENDED: Final = ("decided", "defaulted", "withdrawn")
 
 
@@ -58,11 +56,11 @@ def answer(
 
 def _find(work: Work, model: str, prediction_id: str, source: str | None) -> sa.Row[Any]:
     key = work.desk.keyring.hash_key(work.session, "prediction")
-    place = signed64(keyed_hash(key, "find", model, prediction_id)[:_FIND_BYTES].hex())
+    place = signed64(find_hash(key, model, prediction_id).hex())
     found = predictions.find(work.session, model, place)
     if source is not None:
-        id_hash = keyed_hash(key, "id", model, source, prediction_id)[:_ID_BYTES]
-        found = [row for row in found if bytes(row.id_hash) == id_hash]
+        wanted = id_hash(key, model, source, prediction_id)
+        found = [row for row in found if bytes(row.id_hash) == wanted]
     found = [row for row in found if _has_left(work, row.log_id, row.seq)]
     if not found:
         raise NotCapturedError(f"No prediction {prediction_id} of {model} has been captured.")
@@ -79,7 +77,7 @@ def _has_left(work: Work, log_id: int | None, seq: int | None) -> bool:
 def _source(work: Work, found: sa.Row[Any], model: str, prediction_id: str) -> str | None:
     """The topic, if its keyed hash fits; else what the opened payload says, which is logged."""
     key = work.desk.keyring.hash_key(work.session, "prediction")
-    if keyed_hash(key, "id", model, found.topic or "", prediction_id)[:_ID_BYTES] == bytes(found.id_hash):
+    if id_hash(key, model, found.topic or "", prediction_id) == bytes(found.id_hash):
         return str(found.topic)
     entry = parse(logs.one(work.session, found.log_id, found.seq))
     try:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import find_hash, id_hash
 from reviewsvc.db import generation, predictions, versions
 from reviewsvc.db import holds as rows
 from reviewsvc.db.sessions import Session, Sessions
@@ -25,7 +25,6 @@ from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.labels import ModelMissingError
 
 _MOST = 500
-_ID_BYTES, _FIND_BYTES = 16, 8
 
 
 class HoldMissingError(LookupError):
@@ -126,10 +125,10 @@ def _said(session: Session, keyring: Keyring, hold_id: UUID, on: HoldOn) -> tupl
     if on.prediction_id is None:
         return sf.HoldPlaced(str(hold_id), model=model.name), model.model_id
     key = keyring.hash_key(session, "prediction")
-    find = keyed_hash(key, "find", model.name, on.prediction_id)[:_FIND_BYTES].hex()
+    find = find_hash(key, model.name, on.prediction_id).hex()
     known = {bytes(row.id_hash) for row in predictions.find(session, model.name, signed64(find))}
     if on.source:
-        known &= {keyed_hash(key, "id", model.name, on.source, on.prediction_id)[:_ID_BYTES]}
+        known &= {id_hash(key, model.name, on.source, on.prediction_id)}
     if len(known) > 1:
         raise SeveralSourcesError(f"Several sources sent a prediction {on.prediction_id}: name one.")
     if not known:

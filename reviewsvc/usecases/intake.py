@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Raw, Struct
 
 from reviewsvc.crypto.envelope import RANDOM_BYTES, Sealed
-from reviewsvc.crypto.keyed import draw, keyed_hash
+from reviewsvc.crypto.keyed import draw, find_hash, id_hash, keyed_hash
 from reviewsvc.db.hot.batches import LogRows
 from reviewsvc.db.hot.heads import Head
 from reviewsvc.domain import facts as f
@@ -24,8 +24,6 @@ from reviewsvc.domain.event_faults import UNKNOWN_MODEL, Fault
 from reviewsvc.domain.events import Event, read_event
 from reviewsvc.usecases.payload_keys import PayloadKey, PayloadKeys
 from reviewsvc.usecases.rules import Model, Rules
-
-_ID_BYTES, _FIND_BYTES = 16, 8
 
 
 class Arrived(NamedTuple):
@@ -155,8 +153,8 @@ class Builder:
         key = rules.prediction_key
         violations = checked.violations
         return f.Prediction(
-            id=keyed_hash(key, "id", name, source, sent_id)[:_ID_BYTES].hex(),
-            find=keyed_hash(key, "find", name, sent_id)[:_FIND_BYTES].hex(),
+            id=id_hash(key, name, source, sent_id).hex(),
+            find=find_hash(key, name, sent_id).hex(),
             model=name,
             version=rules.versions[model.ids.model_id, event.model.version],
             contract=model.contract_version,

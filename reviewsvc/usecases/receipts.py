@@ -4,7 +4,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Final, NamedTuple
 
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import find_hash, id_hash
 from reviewsvc.crypto.notes import signature_lines
 from reviewsvc.db.hot import exports
 from reviewsvc.db.hot.connection import Connected
@@ -20,8 +20,6 @@ from reviewsvc.usecases.anchored_root import roots
 from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.keyring import Keyring
 
-_HASH_BYTES: Final = 16
-_FIND_BYTES: Final = 8
 # A second signature is longer than all else in a receipt, and verified by few.
 _LONGEST_LINE: Final = 400
 
@@ -124,11 +122,11 @@ def of_prediction(sessions: Sessions, keyring: Keyring, prover: Prover, sent: Se
 
 def _find(session: Session, keyring: Keyring, sent: Sent) -> tuple[str, int]:
     key, model, sent_id = keyring.hash_key(session, "prediction"), sent.model, sent.prediction_id
-    find = signed64(keyed_hash(key, "find", model, sent_id)[:_FIND_BYTES].hex())
+    find = signed64(find_hash(key, model, sent_id).hex())
     found = exports.predictions(Sessions.psycopg(session), model, find)
     if sent.source is not None:
-        id_hash = keyed_hash(key, "id", model, sent.source, sent_id)[:_HASH_BYTES]
-        found = [each for each in found if each.id_hash == id_hash]
+        wanted = id_hash(key, model, sent.source, sent_id)
+        found = [each for each in found if each.id_hash == wanted]
     if not found:
         raise NotCapturedError(f"No prediction {sent_id} of {model} has been captured.")
     if len({each.id_hash for each in found}) > 1:

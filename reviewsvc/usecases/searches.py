@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import find_hash, keyed_hash
 from reviewsvc.db import logs, searches, task_lists
 from reviewsvc.db.hot import keys
 from reviewsvc.db.searches import Cursor, Window
@@ -31,7 +31,6 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "access": (),
     "label": ("labels",),
 }
-_FIND_BYTES: Final = 8
 _LATEST: Final = 2**63 - 1
 # How many entries a page looks through, at first and at most: about a second's work.
 _WINDOWS: Final = (1_000, 500_000)
@@ -157,7 +156,7 @@ def _asked(desk: Desk, session: Session, wanted: Wanted, after: Cursor | None) -
 def _finds(desk: Desk, session: Session, wanted: Wanted) -> list[int]:
     key = desk.keyring.hash_key(session, "prediction")
     models = [wanted.model] if wanted.model else task_lists.names(session)[1]
-    hashes = [keyed_hash(key, "find", model, wanted.prediction_id)[:_FIND_BYTES] for model in models]
+    hashes = [find_hash(key, model, wanted.prediction_id) for model in models]
     return [signed64(each.hex()) for each in hashes]
 
 

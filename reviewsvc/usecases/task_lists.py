@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import keyed_hash
+from reviewsvc.crypto.keyed import find_hash
 from reviewsvc.db import logs, predictions, task_lists, tasks
 from reviewsvc.db.sessions import Session
 from reviewsvc.db.task_lists import Wanted
@@ -21,7 +21,6 @@ from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.dossiers import TaskMissingError
 from reviewsvc.usecases.hands import Place
 
-_FIND_BYTES: Final = 8
 _HIDDEN: Final = "hidden"
 
 
@@ -106,10 +105,7 @@ def decisions(desk: Desk, task_id: UUID) -> list[Said]:
 def _hashes(desk: Desk, session: Session, prediction_id: str) -> set[bytes]:
     key = desk.keyring.hash_key(session, "prediction")
     _, models = task_lists.names(session)
-    places = [
-        (model, signed64(keyed_hash(key, "find", model, prediction_id)[:_FIND_BYTES].hex()))
-        for model in models
-    ]
+    places = [(model, signed64(find_hash(key, model, prediction_id).hex())) for model in models]
     return {bytes(row.id_hash) for model, place in places for row in predictions.find(session, model, place)}
 
 
