@@ -1,7 +1,6 @@
 """What an auditor's programs ask: entries, stories, receipts, the logs' health, opened payloads."""
 
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +9,7 @@ from flask_smorest import Blueprint
 from reviewsvc.api import audit_schemas as s
 from reviewsvc.domain.anchoring import State
 from reviewsvc.domain.entries import Ref
-from reviewsvc.domain.moments import moment
+from reviewsvc.domain.moments import moment_of
 from reviewsvc.usecases import (
     accesses,
     case_stories,
@@ -91,7 +90,7 @@ def logs() -> dict[str, Any]:
         "unsealed": found.unsealed,
         "verified": [each._asdict() for each in found.verified],
         "anchors": [_anchor(each) for each in found.anchored.anchors],
-        "unanchored_since": _moment(found.anchored.since),
+        "unanchored_since": moment_of(found.anchored.since),
     }
 
 
@@ -108,12 +107,8 @@ def access(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _anchor(state: State) -> dict[str, Any]:
-    times = {"kept_at": _moment(state.kept_at), "since": _moment(state.since)}
+    times = {"kept_at": moment_of(state.kept_at), "since": moment_of(state.since)}
     return msgspec.structs.asdict(state) | times
-
-
-def _moment(at_us: int | None) -> datetime | None:
-    return None if at_us is None else moment(at_us)
 
 
 def _found(found: Found, logs: dict[int, str]) -> dict[str, Any]:

@@ -252,12 +252,11 @@ def _line(key: "SigningKey") -> str:
 
 
 def _shown(key: "SigningKey") -> dict[str, Any]:
-    from reviewsvc.domain.moments import moment
+    from reviewsvc.domain.moments import moment, moment_of
 
-    until = key.valid_until
     return {
         "vkey": key.verifier.text(),
         "kind": key.verifier.kind,
         "valid_from": moment(key.valid_from),
-        "valid_until": None if until is None else moment(until),
+        "valid_until": moment_of(key.valid_until),
     }

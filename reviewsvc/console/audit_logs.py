@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import Blueprint, render_template
 
 from reviewsvc.domain.anchoring import KEPT, State
-from reviewsvc.domain.moments import microseconds, moment
+from reviewsvc.domain.moments import microseconds, moment_of
 from reviewsvc.usecases import log_lists
 from reviewsvc.usecases.log_lists import Growth, LogState
 from reviewsvc.web.permissions import permission
@@ -30,7 +30,7 @@ def show() -> str:
         total=found,
         verified=found.verified,
         anchors=[_anchor(each, held.clock()) for each in found.anchored.anchors],
-        unanchored_since=_moment(found.anchored.since),
+        unanchored_since=moment_of(found.anchored.since),
     )
 
 
@@ -46,15 +46,11 @@ def _anchor(state: State, at: datetime) -> dict[str, Any]:
         "place": state.place,
         "size": state.size,
         "behind": state.sealed - state.size,
-        "kept_at": _moment(state.kept_at),
-        "since": _moment(state.since),
+        "kept_at": moment_of(state.kept_at),
+        "since": moment_of(state.since),
         "is_late": state.is_late(microseconds(at)),
         "trouble": state.why if state.outcome not in {None, KEPT} else None,
     }
-
-
-def _moment(at_us: int | None) -> datetime | None:
-    return None if at_us is None else moment(at_us)
 
 
 def _points(growth: Growth, at: datetime) -> str:

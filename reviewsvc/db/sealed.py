@@ -23,7 +23,6 @@ SELECT seq, ciphertext FROM payload WHERE log_id = %(log_id)s AND seq BETWEEN %(
 UNION ALL
 SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND seq BETWEEN %(first)s AND %(last)s
 """
-_KEYS: Final = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%b)"
 
 
 def read(
@@ -38,9 +37,3 @@ def read(
         within = {"log_id": log_id, "first": rows[0][0], "last": rows[-1][0]}
         stored = dict(cursor.execute(_PAYLOADS, within).fetchall())
         return [SealedEntry(seq, body, stored.get(seq)) for seq, body in rows]
-
-
-def wrapped_keys(connection: psycopg.Connection[Any], key_ids: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Return (id, wrapped key) of those payload keys that still exist."""
-    with connection.cursor(binary=True) as cursor:
-        return cursor.execute(_KEYS, (key_ids,)).fetchall()

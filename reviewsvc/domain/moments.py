@@ -19,6 +19,11 @@ def moment(at_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at_us)
 
 
+def moment_of(at_us: int | None) -> datetime | None:
+    """The same, for what may not have happened."""
+    return None if at_us is None else moment(at_us)
+
+
 def uuid7(at: datetime, random: bytes) -> UUID:
     """Make a UUID of version 7 (RFC 9562, 5.7) from a moment and ten random bytes."""
     return uuid7_us(microseconds(at), random)

@@ -103,6 +103,13 @@ def show_weights(contract: Contract, event: Event) -> tuple[Weight, ...]:
     )
 
 
+def answer_words(contract: Contract, label: str | None, value: float | None) -> str | None:
+    """An answer as people read it: its class by its label, or its number; None if it is neither."""
+    if label is None:
+        return None if value is None else f"{value:,.10g}"
+    return next((choice.label for choice in contract.output.classes if choice.value == label), label)
+
+
 def share_words(probability: float | None) -> str | None:
     """Say how likely such a case is to be brought to people; None if that is not known."""
     if not probability:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from reviewsvc.domain.anchoring import BROKEN, FOLDER, FORK, AnchorError, Head, Kept
+from reviewsvc.outside.folder import sync_folder
 
 _READABLE = 0o444
 
@@ -53,8 +54,4 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     making.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from reviewsvc.outside.folder import sync_folder
+
 _VERSION: Final = 1
 _HEX_ID: Final = 32
 
@@ -60,7 +62,7 @@ class ErasureJournal:
                 os.ftruncate(descriptor, _whole(descriptor))
                 _write(descriptor, line)
                 os.fsync(descriptor)
-            self._sync_folder()
+            sync_folder(self.path.parent)
         except OSError as fault:
             raise JournalError(
                 f"the erasure journal {self.path} cannot be written ({fault.strerror}), so nothing is "
@@ -111,13 +113,6 @@ class ErasureJournal:
             yield descriptor
         finally:
             os.close(descriptor)
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _whole(descriptor: int) -> int:

@@ -36,11 +36,7 @@ class Folder:
     def sync(self) -> None:
         """Bring the names of all that was written to the disk: what follows may rely on it."""
         for folder in sorted(self._touched):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(folder)
         self._touched.clear()
 
     def _make(self, folder: Path) -> None:
@@ -48,3 +44,12 @@ class Folder:
             self._make(folder.parent)
             folder.mkdir(exist_ok=True)
             self._touched.add(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,7 +1,5 @@
 """The access report: who opened whose payload, when and why, and what left in bundles and pulls."""
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +17,7 @@ from reviewsvc.domain.labels import rfc3339
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.story_words import WHY
 from reviewsvc.domain.subject_facts import SubjectExport
-from reviewsvc.usecases import names
+from reviewsvc.usecases import csv_text, names
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.keyring import Keyring
 
@@ -169,12 +167,12 @@ def _why(said: f.Facts) -> str:
 
 
 def _lines(sessions: Sessions, span: rows.Span) -> Iterator[bytes]:
-    yield _csv([FIELDS])
+    yield csv_text.as_csv([FIELDS])
     before: Cursor | None = NEWEST
     while before is not None:
         with sessions.begin() as session:
             found = _page(session, span, before, _AT_ONCE)
-        yield _csv([_texts(each) for each in found.items])
+        yield csv_text.as_csv([_texts(each) for each in found.items])
         before = found.next
 
 
@@ -186,9 +184,3 @@ def _texts(one: Access) -> tuple[object, ...]:
 
 def _plain(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _csv(lines: list[tuple[object, ...]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(lines)
-    return text.getvalue().encode()

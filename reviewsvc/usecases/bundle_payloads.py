@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from reviewsvc.crypto.envelope import Cipher, EnvelopeError
-from reviewsvc.db.hot import exports
+from reviewsvc.db.hot import exports, keys
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.domain.bundle import disclosed, withheld
 from reviewsvc.domain.bundle_view import Told
@@ -99,7 +99,7 @@ class Sight:
         """
         fresh = key_ids - self._ciphers.keys()
         kept = {key_id: self._ciphers[key_id] for key_id in key_ids - fresh}
-        found = exports.wrapped_keys(conn, fresh) if fresh else {}
+        found = keys.wrapped(conn, fresh) if fresh else {}
         self._ciphers = kept | {key_id: self._keyring.cipher(wrapped) for key_id, wrapped in found.items()}
 
 

@@ -16,6 +16,7 @@ from reviewsvc.domain.contract import Contract
 from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.projections import number
+from reviewsvc.domain.showing import answer_words
 from reviewsvc.domain.story_words import Named, Told, captured, routed, tell
 from reviewsvc.usecases import dossiers, names
 from reviewsvc.usecases.desk import Desk
@@ -193,13 +194,8 @@ def _rules(said: f.Prediction, policy: sa.Row[Any] | None) -> list[dict[str, Any
 
 
 def _namer(contract: Contract) -> Named:
-    labels = {str(choice.value): choice.label for choice in contract.output.classes}
-
     def named(label: str | None, value: str | None) -> str | None:
-        if label is not None:
-            return labels.get(label, label)
-        found = number(value)
-        return None if found is None else f"{found:,.10g}"
+        return answer_words(contract, label, number(value))
 
     return named
 

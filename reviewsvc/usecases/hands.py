@@ -10,6 +10,7 @@ from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.permissions import EVERYWHERE, Grant
 from reviewsvc.domain.review import UndoError
+from reviewsvc.domain.showing import answer_words
 from reviewsvc.usecases.claims import Held
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.dossiers import TaskMissingError
@@ -62,8 +63,7 @@ def last(desk: Desk, queue: str, *, actor: Actor, at: datetime) -> Last | None:
         minutes = desk.terms.queue(session, row.queue, row.queue_version).undo_minutes
         until = moment(row.at) + (desk.undo if minutes is None else timedelta(minutes=minutes))
         contract = desk.terms.contract(session, row.model, row.contract_version)
-    labels = {choice.value: choice.label for choice in contract.output.classes}
-    said = labels.get(row.label, row.label) or ("your text" if row.value is None else f"{row.value:,.10g}")
+    said = answer_words(contract, row.label, row.value) or "your text"
     words = f"{'Agreed' if row.agreed else 'Answered'}: {said}"
     return Last(row.decision_id, words, until) if until > at else None
 

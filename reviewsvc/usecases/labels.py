@@ -1,7 +1,5 @@
 """Labels as they leave: by pages, and as a stream of any length in constant memory."""
 
-import csv
-import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +24,7 @@ from reviewsvc.domain.labels import (
     read_cursor,
     read_label_entry,
 )
+from reviewsvc.usecases import csv_text
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.opening import Part, open_all, read
@@ -124,9 +123,9 @@ def as_lines(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
 
 def as_csv(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
     """Write labels as CSV (RFC 4180) with a header; what is not known is empty."""
-    yield _csv([FIELDS])
+    yield csv_text.as_csv([FIELDS])
     for batch in batches:
-        yield _csv([_texts(one) for one in batch])
+        yield csv_text.as_csv([_texts(one) for one in batch])
 
 
 FORMATS: Final[dict[str, Callable[[Iterator[list[LabelRecord]]], Iterator[bytes]]]] = {
@@ -199,12 +198,6 @@ def _parts(spans: list[Span]) -> Iterator[Span]:
 def _log_export(work: Work, model: str, amount: int, up_to: int) -> None:
     said = Said("export", f.Export("labels", model, amount, up_to), about=model)
     record(work.session, work.desk.keyring, [said], actor=work.actor, at=work.at)
-
-
-def _csv(lines: list[tuple[object, ...]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(lines)
-    return text.getvalue().encode()
 
 
 def _texts(one: LabelRecord) -> tuple[object, ...]:

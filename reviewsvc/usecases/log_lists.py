@@ -11,7 +11,7 @@ from reviewsvc.db import installations
 from reviewsvc.db import log_health as rows
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain.facts import VERIFICATIONS, Verification
-from reviewsvc.domain.moments import moment
+from reviewsvc.domain.moments import moment, moment_of
 from reviewsvc.usecases import anchors
 from reviewsvc.usecases.activity import chosen_shard
 from reviewsvc.usecases.anchors import Anchored
@@ -139,7 +139,7 @@ def _state(row: sa.Row[Any], growth: Growth | None, anchored_root: int) -> LogSt
         size=row.size,
         last_at=moment(row.last_at) if row.last_at else None,
         sealed=row.sealed,
-        sealed_at=None if row.sealed_at is None else moment(row.sealed_at),
+        sealed_at=moment_of(row.sealed_at),
         anchored=row.anchored if anchored_root else None,
         growth=growth,
     )

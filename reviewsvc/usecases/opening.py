@@ -9,6 +9,7 @@ from reviewsvc import telemetry
 from reviewsvc.crypto.envelope import EnvelopeError
 from reviewsvc.crypto.kek import KekError
 from reviewsvc.db import sealed
+from reviewsvc.db.hot import keys
 from reviewsvc.db.sealed import SealedEntry
 from reviewsvc.domain.case_secrets import ERASED, CaseSecrets, read_secrets
 from reviewsvc.domain.entries import Payload
@@ -62,17 +63,16 @@ def open_all(
     `decode` may trust the bytes: what is in the log is in its lawful form, and the verifier looks at that.
     """
     decoded = [(decode(row.body), row.ciphertext) for row in rows]
-    wanted = {bytes.fromhex(entry.payload.key) for entry, _ in decoded if entry.payload}
-    found = sealed.wrapped_keys(connection, list(wanted)) if wanted else []
-    keys = {key_id.hex(): wrapped for key_id, wrapped in found}
-    return [Opened(entry, _open(entry, stored, keys, keyring)) for entry, stored in decoded]
+    wanted = {entry.payload.key for entry, _ in decoded if entry.payload}
+    found = keys.wrapped(connection, wanted) if wanted else {}
+    return [Opened(entry, _open(entry, stored, found, keyring)) for entry, stored in decoded]
 
 
 def _open(
-    entry: WithPayload, stored: bytes | None, keys: dict[str, bytes], keyring: Keyring
+    entry: WithPayload, stored: bytes | None, found: dict[str, bytes], keyring: Keyring
 ) -> CaseSecrets | None:
     said = entry.payload
-    wrapped = keys.get(said.key) if said else None
+    wrapped = found.get(said.key) if said else None
     if said is None or stored is None or wrapped is None:
         return None
     try:

@@ -14,6 +14,7 @@ from reviewsvc.domain.contract import Contract
 from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.facts import TaskMoved
 from reviewsvc.domain.moments import moment
+from reviewsvc.domain.showing import answer_words
 from reviewsvc.usecases import dossiers
 from reviewsvc.usecases.desk import Work
 
@@ -74,7 +75,7 @@ def _answers(work: Work, row: sa.Row[Any], contract: Contract) -> Iterable[_Told
     names = tasks.names_of(work.session, {one.reviewer_id for one in found})
     for one in found:
         opened = dossiers.open_secrets(work.session, work.desk, one.log_id, one.seq)
-        answer = _words(contract, one.label, one.value) or (opened.text if opened else None) or "erased"
+        answer = answer_words(contract, one.label, one.value) or (opened.text if opened else None) or "erased"
         verb = "Adjudicated" if one.kind == "adjudication" else "Answered"
         taken_back = ", taken back later" if one.retracted_seq is not None else ""
         words = f"{verb}: {answer}{taken_back}"
@@ -96,21 +97,15 @@ def _moves(work: Work, row: sa.Row[Any]) -> Iterable[_Told]:
 
 
 def _elsewhere(other: sa.Row[Any], contract: Contract) -> Happening:
-    said = _words(contract, other.label, other.value) or "no answer"
+    said = answer_words(contract, other.label, other.value) or "no answer"
     sure = "" if other.confidence is None else f", {other.confidence:.0%} sure"
     words = f"Same subject: {other.model} said {said}{sure}"
-    answer = _words(contract, other.answer_label, other.answer_value)
+    answer = answer_words(contract, other.answer_label, other.answer_value)
     if answer is not None:
         words += f"; decided: {answer}"
     elif other.status is not None:
         words += f"; {other.status}"
     return Happening(moment(other.predicted_at), words)
-
-
-def _words(contract: Contract, label: str | None, value: float | None) -> str | None:
-    if label is None:
-        return None if value is None else f"{value:,.10g}"
-    return next((choice.label for choice in contract.output.classes if choice.value == label), label)
 
 
 def _is_person(entry: Entry) -> bool:

@@ -14,6 +14,7 @@ from reviewsvc.domain.contract import Contract
 from reviewsvc.domain.entries import parse
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.projections import signed64
+from reviewsvc.domain.showing import answer_words
 from reviewsvc.usecases import dossiers
 from reviewsvc.usecases.auth import Current
 from reviewsvc.usecases.cases import is_blind
@@ -114,14 +115,15 @@ def _listed(desk: Desk, session: Session, row: sa.Row[Any], who: Current, known_
     contract = desk.terms.contract(session, row.model, row.contract_version)
     roles = Place(row.queue, row.model).roles(who.grants)
     blind = is_blind(row, queue.sees_model_answer, roles)
+    said = answer_words(contract, row.model_label, row.model_value)
     return ListedTask(
         id=row.task_id,
         queue=row.queue,
         queue_title=queue.title,
         model=f"{contract.title or row.model} {row.model_version or ''}".strip(),
         subject=known_as or f"Case {row.task_id.hex[-8:]}",
-        model_answer=_HIDDEN if blind else _words(contract, row.model_label, row.model_value) or "a text",
-        answer=_words(contract, row.answer_label, row.answer_value),
+        model_answer=_HIDDEN if blind else said or "a text",
+        answer=answer_words(contract, row.answer_label, row.answer_value),
         confidence=None if blind else row.confidence,
         status=row.status,
         overdue=row.overdue,
@@ -136,15 +138,9 @@ def _listed(desk: Desk, session: Session, row: sa.Row[Any], who: Current, known_
 
 def _said(desk: Desk, session: Session, row: sa.Row[Any], contract: Contract, *, by: str, log: str) -> Said:
     opened = dossiers.open_secrets(session, desk, row.log_id, row.seq)
-    answer = _words(contract, row.label, row.value) or (opened.text if opened else None) or "erased"
+    answer = answer_words(contract, row.label, row.value) or (opened.text if opened else None) or "erased"
     taken_back = None
     if row.retracted_seq is not None:
         taken_back = moment(parse(logs.one(session, row.retracted_log_id, row.retracted_seq)).at)
     note = opened.note if opened else None
     return Said(by, row.kind, answer, row.agreed, moment(row.at), note, taken_back, log, row.seq)
-
-
-def _words(contract: Contract, label: str | None, value: float | None) -> str | None:
-    if label is None:
-        return None if value is None else f"{value:,.10g}"
-    return next((choice.label for choice in contract.output.classes if choice.value == label), label)

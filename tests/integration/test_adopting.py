@@ -32,7 +32,7 @@ from reviewsvc.usecases.outside_view import Outside
 from reviewsvc.usecases.publishing import publish
 from reviewsvc.usecases.sealing import Sealer
 from tests.fixtures.bundled import bundle
-from tests.fixtures.cases import CONTRACT, Bank, event
+from tests.fixtures.cases import CONTRACT, Bank
 from tests.fixtures.erasing import Eraser
 from tests.fixtures.installed import AT, ORIGIN
 from tests.fixtures.sealed import SealedBank
@@ -76,18 +76,11 @@ class SetBack(NamedTuple):
         return decode(parse(body).facts, type=f.Continuation)
 
 
-def decided(bank: Bank, who: Actor, *ids: str) -> None:
-    bank.capture([event(each) for each in ids])
-    for _ in ids:
-        (held,) = bank.claim(who)
-        bank.decide(who, held)
-
-
 @pytest.fixture
 def set_back(signed: SealedBank, template: Template, database_name: str) -> Iterator[SetBack]:
     """Two cases are decided and sealed; of what follows, two more and a model, the copy knows nothing."""
     anna = signed.bank.person("anna")
-    decided(signed.bank, anna, "p-1", "p-2")
+    signed.bank.decided(anna, "p-1", "p-2")
     signed.seal()
     older = f"{database_name}_older"
     for sessions in (signed.bank.house.sessions, signed.sessions):
@@ -95,7 +88,7 @@ def set_back(signed: SealedBank, template: Template, database_name: str) -> Iter
     with psycopg.connect(template.admin_url, autocommit=True) as admin:
         names = sql.Identifier(older), sql.Identifier(database_name)
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
-        decided(signed.bank, anna, "p-3", "p-4")
+        signed.bank.decided(anna, "p-3", "p-4")
         signed.bank.apply({**CONTRACT, "name": "prices"})
         signed.seal(AT + SECOND)
         url = template.process_url(older)
@@ -176,7 +169,7 @@ def test_the_service_goes_on_after_it(adopted: SetBack) -> None:
     bank = adopted.bank
     open_installation(adopted.sessions, bank.house.keyring, ORIGIN, AT)
     berta = bank.person("berta")
-    decided(bank, berta, "p-3", "p-4")
+    bank.decided(berta, "p-3", "p-4")
     bank.apply({**CONTRACT, "name": "prices"})
     sealer = Sealer(adopted.sessions, adopted.held.signer)
     sealer.step(AT + 2 * SECOND)
@@ -241,7 +234,7 @@ def test_who_cannot_ask_the_signer_waits_until_somebody_has_looked(
 
 def test_a_restored_database_that_was_written_to_before_anybody_looked_is_found(set_back: SetBack) -> None:
     anna = set_back.bank.person("berta")
-    decided(set_back.bank, anna, *(f"q-{number}" for number in range(9)))
+    set_back.bank.decided(anna, *(f"q-{number}" for number in range(9)))
     with pytest.raises(RestoredError, match="from 3 on others than were signed"):
         guarding.confirm(set_back.sessions, set_back.held.signer, AT)
     done = adopting.adopt(set_back.sessions, set_back.bank.house.keyring, set_back.adoption(), AT, lambda: 0)

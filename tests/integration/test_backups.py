@@ -21,7 +21,6 @@ from reviewsvc.local.rehearsal import rehearse
 from reviewsvc.usecases import backups, labels
 from reviewsvc.usecases.backups import BackupError
 from reviewsvc.usecases.desk import Desk
-from tests.fixtures.cases import Bank, event
 from tests.fixtures.installed import AT, KEK_BYTES, ORIGIN
 from tests.fixtures.sealed import SealedBank
 
@@ -29,22 +28,15 @@ pytestmark = pytest.mark.real
 SECOND = timedelta(seconds=1)
 
 
-def decided(bank: Bank, who: Actor, *ids: str) -> None:
-    bank.capture([event(each) for each in ids])
-    for _ in ids:
-        (held,) = bank.claim(who)
-        bank.decide(who, held)
-
-
 @pytest.fixture
 def taken(signed: SealedBank, owner_url: str, tmp_path: Path) -> Path:
     """The folder of a backup after which more was done and signed."""
     anna = signed.bank.person("anna")
-    decided(signed.bank, anna, "p-1", "p-2")
+    signed.bank.decided(anna, "p-1", "p-2")
     signed.seal()
     folder = tmp_path / "monday"
     backups.make(owner_url, programs_for(owner_url), folder, tmp_path / "monday.keys", AT)
-    decided(signed.bank, anna, "p-3")
+    signed.bank.decided(anna, "p-3")
     signed.seal(AT + SECOND)
     return folder
 

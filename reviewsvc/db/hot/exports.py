@@ -1,6 +1,6 @@
-"""What a bundle is made of, as it is stored: the logs as one root seals them, entries, ciphertexts, keys."""
+"""What a bundle is made of, as it is stored: the logs as one root seals them, entries, ciphertexts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from reviewsvc.db.hot import scan
@@ -70,7 +70,6 @@ SELECT seq, ciphertext FROM payload_held WHERE log_id = %(log_id)s AND {0}
 """
 _SEALED_PICKED = _SEALED.format("seq = ANY(%(seqs)s)")
 _SEALED_RANGE = _SEALED.format("seq >= %(first)s AND seq < %(behind)s")
-_KEYS = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%s)"
 
 
 def newest_root(conn: Connected) -> SealedLog | None:
@@ -124,13 +123,6 @@ def ciphertexts(
     with conn.cursor(binary=True) as cursor:
         cursor.execute(_SEALED_RANGE if _are_dense(seqs) else _SEALED_PICKED, asked)
         return dict(cursor.fetchall())
-
-
-def wrapped_keys(conn: Connected, key_ids: Collection[str]) -> dict[str, bytes]:
-    """Those of these payload keys (ids in hex) that still exist, wrapped."""
-    with conn.cursor(binary=True) as cursor:
-        cursor.execute(_KEYS, ([bytes.fromhex(key_id) for key_id in key_ids],))
-        return {bytes(key_id).hex(): bytes(wrapped) for key_id, wrapped in cursor}
 
 
 def predictions(conn: Connected, model: str, find: int) -> list[Captured]:

@@ -42,6 +42,14 @@ def by_id(conn: Connected, key_ids: Iterable[bytes]) -> list[DataKey]:
     return [DataKey(*row) for row in rows]
 
 
+def wrapped(conn: Connected, key_ids: Iterable[str]) -> dict[str, bytes]:
+    """The wrapped keys with these ids, in hex, by id; one that was destroyed is absent."""
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(_WRAPPED, ([bytes.fromhex(key_id) for key_id in key_ids],))
+        return {key_id.hex(): key for key_id, key in cursor.fetchall()}
+
+
+_WRAPPED = "SELECT key_id, wrapped FROM keys.data_key WHERE key_id = ANY(%b)"
 _ADD = (
     f"INSERT INTO keys.data_key ({_COLUMNS}) "
     "SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::text[], %b::bytea[], %b::int[], %b::date[]) "
