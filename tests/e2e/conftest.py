@@ -11,7 +11,7 @@ from tests.fixtures.cases import LEADS, QUEUE, Bank, event
 from tests.fixtures.installed import AT, PASSWORD
 from tests.fixtures.service import RunningClock, Site
 
-EVERYTHING = ("reviewer", "lead", "auditor", "data", "owner", "operator", "admin")
+EVERYTHING = ("reviewer", "lead", "auditor", "data", "owner", "operator", "admin", "steward")
 
 
 class Place(NamedTuple):

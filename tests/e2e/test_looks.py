@@ -26,8 +26,8 @@ def paths(place: Place, page: Page) -> list[str]:
     event = str(page.locator("tbody a").first.get_attribute("href"))
     page.goto(f"{place.url}/people")
     person = str(page.locator("tbody a").first.get_attribute("href"))
-    fixed = "/queues /queues/unsure/desk /tasks /labels /quarantine /activity /documents /people /account"
-    more = "/documents/policy/loans /documents/new?kind=policy&name=loans /help/keys /api/docs /no-such-page"
+    fixed = "/queues /queues/unsure/desk /tasks /labels /quarantine /activity /documents /people /subjects"
+    more = "/account /documents/policy/loans /documents/new?kind=policy&name=loans /help/keys /api/docs /no-such-page"
     return [*fixed.split(), *more.split(), task, event, person, "/tasks?q=nothing", "/queues/leads/desk"]
 
 
