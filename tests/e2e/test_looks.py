@@ -27,8 +27,9 @@ def paths(place: Place, page: Page) -> list[str]:
     page.goto(f"{place.url}/people")
     person = str(page.locator("tbody a").first.get_attribute("href"))
     fixed = "/queues /queues/unsure/desk /tasks /labels /quarantine /activity /documents /people /subjects"
-    more = "/account /documents/policy/loans /documents/new?kind=policy&name=loans /help/keys /api/docs /no-such-page"
-    return [*fixed.split(), *more.split(), task, event, person, "/tasks?q=nothing", "/queues/leads/desk"]
+    more = "/documents/policy/loans /documents/new?kind=policy&name=loans /help/keys /api/docs /account"
+    odd = "/no-such-page /tasks?q=nothing /queues/leads/desk"
+    return [*fixed.split(), *more.split(), *odd.split(), task, event, person]
 
 
 def faults(page: Page) -> list[str]:
