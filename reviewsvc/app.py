@@ -130,4 +130,5 @@ def _rules(settings: Settings) -> Rules:
         longest=timedelta(hours=settings.session_max_hours),
         attempts=settings.login_attempts,
         window=timedelta(minutes=settings.login_window_minutes),
+        receipts=settings.receipt_attempts,
     )

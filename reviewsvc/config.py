@@ -185,6 +185,7 @@ class Settings:
     session_max_hours: int = _setting("REVIEWSVC_SESSION_MAX_HOURS", 12, _whole(1, 168))
     login_attempts: int = _setting("REVIEWSVC_LOGIN_ATTEMPTS", 10, _whole(1, 1000))
     login_window_minutes: int = _setting("REVIEWSVC_LOGIN_WINDOW_MINUTES", 15, _whole(1, 1440))
+    receipt_attempts: int = _setting("REVIEWSVC_RECEIPT_ATTEMPTS", 60, _whole(1, 100_000))
 
 
 def erasure_journal(settings: Settings) -> Path:

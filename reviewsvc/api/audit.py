@@ -22,6 +22,7 @@ from reviewsvc.usecases import (
 from reviewsvc.usecases.searches import Cursor, Found, Wanted
 from reviewsvc.web.permissions import permission, public
 from reviewsvc.web.services import services
+from reviewsvc.web.strangers import count_receipt
 
 blueprint = Blueprint("audit", __name__, url_prefix="/api/v1", description="What auditors read and verify")
 
@@ -74,7 +75,8 @@ def receipt(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, s.ReceiptChecked)
 @public
 def verify(asked: dict[str, Any]) -> dict[str, Any]:
-    """Say whether a receipt holds, and what that means; open to everybody."""
+    """Say whether a receipt holds, and what that means; open to everybody, so many times from an address."""
+    count_receipt()
     return receipt_check.check(services().sessions, asked["receipt"], asked["entry"])._asdict()
 
 

@@ -93,6 +93,7 @@ class CaseStory(Schema):
     steps = fields.List(fields.Nested(StoryStep), required=True)
     rules = fields.List(fields.Dict(), required=True)
     is_erased = fields.Boolean(required=True)
+    is_kept = fields.Boolean(required=True, metadata={"description": "Its payload is still stored"})
 
 
 class EntryReceipt(Schema):

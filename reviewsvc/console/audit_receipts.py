@@ -9,9 +9,11 @@ from reviewsvc.console.forms import text
 from reviewsvc.domain.entries import leaf_hash, parse
 from reviewsvc.domain.moments import moment
 from reviewsvc.usecases import receipt_check, receipt_views
+from reviewsvc.usecases.auth import TooManyReceiptsError
 from reviewsvc.usecases.receipt_check import Checked, UnreadableError
 from reviewsvc.web.permissions import permission, public
 from reviewsvc.web.services import services
+from reviewsvc.web.strangers import count_receipt
 
 blueprint = Blueprint("audit-receipts", __name__)
 
@@ -73,7 +75,10 @@ def verify() -> tuple[str, int]:
     """Say whether a pasted receipt holds, and what that means."""
     receipt, entry = text("receipt", longest=receipt_check.LONGEST), text("entry", longest=_LONGEST_ENTRY)
     try:
+        count_receipt()
         checked = receipt_check.check(services().sessions, receipt, entry)
+    except TooManyReceiptsError as error:
+        return _verify(receipt, entry, None, str(error)), 429
     except UnreadableError as error:
         return _verify(receipt, entry, None, str(error)), 422
     return _verify(receipt, entry, checked, None), 200

@@ -5,7 +5,7 @@ Members that are absent are not written. Numbers with a fraction are strings, se
 
 from msgspec import field
 
-from reviewsvc.domain import fact, subject_facts
+from reviewsvc.domain import export_facts, fact, subject_facts
 
 Facts = fact.Facts
 
@@ -246,7 +246,8 @@ class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Labels or entries left the house: what, for which model, up to which seq, how many.
 
-    Of a bundle: `up_to` is how far the root log is in it, `manifest` the SHA-256 of its manifest.
+    Of a bundle: `up_to` is how far the root log is in it, `manifest` the SHA-256 of its manifest, `about`
+    what was asked.
     """
 
     what: str
@@ -255,6 +256,7 @@ class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     up_to: int
     manifest: str | None = None
     payloads: int | None = None
+    about: export_facts.About | None = None
 
 
 class SigningKey(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

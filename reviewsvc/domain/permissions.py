@@ -32,6 +32,7 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
             "documents.see",
             "figures.see",
             "people.see",
+            "quarantine.see",
         }
     ),
     "data": frozenset({"labels.pull", "decisions.see", "documents.see", "figures.see"}),

@@ -105,7 +105,8 @@ def _retracted(_: Entry, __: f.Retraction, ___: Named) -> Told:
 
 def _moved(_: Entry, said: f.TaskMoved, __: Named) -> Told:
     until = f"{moment(said.until):%Y-%m-%d %H:%M} UTC" if said.until else ""
-    return Told("moved", _MOVES.get(said.move, said.move).format(queue=said.queue, until=until))
+    what = "withdrawn" if said.move == "withdrawn" else "moved"
+    return Told(what, _MOVES.get(said.move, said.move).format(queue=said.queue, until=until))
 
 
 def _labelled(entry: Entry, said: f.Label, named: Named) -> Told:
@@ -115,10 +116,9 @@ def _labelled(entry: Entry, said: f.Label, named: Named) -> Told:
         facts.append(("Weight", f"{1 / float(said.pi):.4g}"))
     if said.supersedes is not None:
         facts.append(("Takes the place of", f"{label_id.partition('.')[0]}.{said.supersedes}"))
-    words = (
-        "Label withdrawn" if said.op == "withdraw" else f"Label: {named(said.label, said.value) or 'a text'}"
-    )
-    return Told("label", words, tuple(facts))
+    if said.op == "withdraw":
+        return Told("withdrawn", "Label withdrawn", tuple(facts))
+    return Told("label", f"Label: {named(said.label, said.value) or 'a text'}", tuple(facts))
 
 
 def _exported(_: Entry, said: f.Export, __: Named) -> Told:

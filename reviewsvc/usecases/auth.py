@@ -12,6 +12,7 @@ from reviewsvc.db.entrances import PersonSession
 from reviewsvc.db.people import Person
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts
+from reviewsvc.domain.addresses import network_of
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant, PermissionDeniedError, Reach, reach
@@ -31,13 +32,18 @@ class TooManyLogInsError(LogInError):
     """The login has failed too often lately, whoever asks and whether anybody has it."""
 
 
+class TooManyReceiptsError(Exception):
+    """This address has had too many receipts checked lately without signing in."""
+
+
 class Rules(NamedTuple):
-    """How long sessions live, and how many failures a login may have within a window."""
+    """How long sessions live; how many failures of a login, and receipts of an address, a window has."""
 
     idle: timedelta = timedelta(minutes=30)
     longest: timedelta = timedelta(hours=12)
     attempts: int = 10
     window: timedelta = timedelta(minutes=15)
+    receipts: int = 60
 
 
 class Current(NamedTuple):
@@ -150,6 +156,19 @@ def count_attempt(session: Session, login_hash: bytes, at: datetime, rules: Rule
         return False
     entrances.add_failure(session, login_hash, at)
     return True
+
+
+def count_receipt(sessions: Sessions, keyring: Keyring, address: str, *, at: datetime, rules: Rules) -> None:
+    """Count one receipt that a stranger has checked, as failed log-ins are. Raises TooManyReceiptsError."""
+    with sessions.begin() as session:
+        hashed = keyed_hash(keyring.hash_key(session, "login"), "receipt", network_of(address))
+        counted = count_attempt(session, hashed, at, rules._replace(attempts=rules.receipts))
+    if not counted:
+        refuse(sessions, "too_many_receipts", at=at)
+        raise TooManyReceiptsError(
+            "Too many receipts were checked from your address. Try again in some minutes, or run "
+            "reviewsvc-verify on your own machine: it asks nobody."
+        )
 
 
 def refuse(sessions: Sessions, reason: str, *, at: datetime) -> None:

@@ -202,11 +202,12 @@ def _terms(session: Session, keyring: Keyring, question: Question) -> dict[str, 
     if question.subject is not None:
         terms["subject"] = bytes.fromhex(question.subject)
     if question.prediction_id is not None:
-        terms |= _case(session, keyring, question)
+        terms |= case_terms(session, keyring, question)
     return terms
 
 
-def _case(session: Session, keyring: Keyring, question: Question) -> dict[str, Any]:
+def case_terms(session: Session, keyring: Keyring, question: Question) -> dict[str, Any]:
+    """Return by what a case is found: `find`, and `ids`, the keyed hashes of all that its id names."""
     key, model, sent = keyring.hash_key(session, "prediction"), question.model or "", question.prediction_id
     find = signed64(find_hash(key, model, sent or "").hex())
     if question.source is not None:

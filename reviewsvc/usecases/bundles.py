@@ -32,6 +32,7 @@ from reviewsvc.usecases.bundle_parts import BundleError, Part, Stage
 from reviewsvc.usecases.bundle_pdf import written
 from reviewsvc.usecases.bundle_plan import Asked, Plan, Stamped, make_plan
 from reviewsvc.usecases.bundle_views import write_views
+from reviewsvc.usecases.export_about import said_of
 from reviewsvc.usecases.keyring import Keyring
 
 __all__ = ["Asked", "BundleError", "Maker", "Progress"]
@@ -144,16 +145,17 @@ class Maker:
         return told
 
     def _log(self, plan: Plan, manifest: bytes, made: Made, at: datetime) -> None:
-        facts = f.Export(
-            "bundle",
-            plan.question.model,
-            made.entries,
-            plan.root.scope.size,
-            hashlib.sha256(manifest).hexdigest(),
-            made.disclosed,
-        )
-        said = Said("export", facts, secrets(purpose=plan.purpose))
         with self._sessions.begin() as session:
+            facts = f.Export(
+                "bundle",
+                plan.question.model,
+                made.entries,
+                plan.root.scope.size,
+                hashlib.sha256(manifest).hexdigest(),
+                made.disclosed,
+                said_of(session, self._keyring, plan.question),
+            )
+            said = Said("export", facts, secrets(purpose=plan.purpose))
             (place,) = record(session, self._keyring, [said], actor=plan.exporter, at=at)
         (self._folder / "logged.json").write_bytes(msgspec.json.encode(Logged(place.log_id, place.seq)))
 

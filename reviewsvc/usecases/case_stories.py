@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from reviewsvc.db import case_entries as rows
+from reviewsvc.db import case_keeping as stored
 from reviewsvc.db import logs, seals
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain import facts as f
@@ -18,7 +19,8 @@ from reviewsvc.domain.moments import moment
 from reviewsvc.domain.projections import number
 from reviewsvc.domain.showing import answer_words
 from reviewsvc.domain.story_words import Named, Told, captured, routed, tell
-from reviewsvc.usecases import dossiers, names
+from reviewsvc.usecases import case_keeping, dossiers, names
+from reviewsvc.usecases.case_keeping import Placed
 from reviewsvc.usecases.desk import Desk
 
 # So many steps of a kind are told; nobody reads more.
@@ -47,7 +49,8 @@ class Step(NamedTuple):
 class Story(NamedTuple):
     """A case: where its prediction's entry stands, what it is about, and its steps, the oldest first.
 
-    `rules` are those of its policy that matched, as they were applied.
+    `rules` are those of its policy that matched, as they were applied; `is_kept` says whether the
+    prediction's payload is still stored.
     """
 
     log_id: int
@@ -62,6 +65,7 @@ class Story(NamedTuple):
     steps: tuple[Step, ...]
     rules: tuple[dict[str, Any], ...]
     is_erased: bool
+    is_kept: bool
 
 
 def tell_case(desk: Desk, log_id: int, seq: int) -> Story:
@@ -75,8 +79,9 @@ def tell_case(desk: Desk, log_id: int, seq: int) -> Story:
         rules = _rules(said, policy)
         told = _told(session, row, contract)
         told += [
-            _Placed(row.log_id, row.log, entry, None, each) for each in _begun(entry, said, contract, rules)
+            Placed(row.log_id, row.log, entry, None, each) for each in _begun(entry, said, contract, rules)
         ]
+        told += case_keeping.told_of(session, row, entry, told)
         steps = _steps(session, told, policy)
         steps += _relayed(session, told)
         return Story(
@@ -89,9 +94,10 @@ def tell_case(desk: Desk, log_id: int, seq: int) -> Story:
             status=row.status or "auto",
             task_id=row.task_id,
             subject=row.subject and bytes(row.subject).hex(),
-            steps=tuple(sorted(steps, key=lambda step: (step.at, _ORDER.get(step.what, 9)))),
+            steps=tuple(sorted(steps, key=lambda step: (step.at, _ORDER.get(step.what, _ACT)))),
             rules=tuple(rules),
             is_erased=not _can_open(session, desk, entry),
+            is_kept=stored.is_stored(session, case_keeping.marks(row, entry)),
         )
 
 
@@ -102,15 +108,9 @@ def place(desk: Desk, log_id: int, seq: int) -> tuple[str, str | None]:
         return row.model, row.task_queue
 
 
-class _Placed(NamedTuple):
-    log_id: int
-    log: str
-    entry: Entry
-    actor: str | None
-    told: Told
-
-
-_ORDER: Final = {"policy": 0, "captured": 1, "routed": 2}
+# What happened in the same microsecond is told in this order: what follows from an erasure comes after it.
+_ORDER: Final = {"policy": 0, "captured": 1, "routed": 2, "erasure": 10, "withdrawn": 11}
+_ACT: Final = 9
 
 
 def case_row(session: Session, log_id: int, seq: int) -> sa.Row[Any]:
@@ -128,7 +128,7 @@ def _begun(
     return [captured(entry, said, _namer(contract)), routed(said, reasons)]
 
 
-def _told(session: Session, row: sa.Row[Any], contract: Contract) -> list[_Placed]:
+def _told(session: Session, row: sa.Row[Any], contract: Contract) -> list[Placed]:
     found = rows.acts(session, row, _MOST_LOOKS) + rows.labels(session, row.id_hash, _MOST)
     placed = [_placed(each, contract) for each in found]
     labels = [each for each in placed if each.entry.kind == "label"]
@@ -140,16 +140,16 @@ def _told(session: Session, row: sa.Row[Any], contract: Contract) -> list[_Place
     return placed
 
 
-def _placed(row: sa.Row[Any], contract: Contract) -> _Placed:
+def _placed(row: sa.Row[Any], contract: Contract) -> Placed:
     entry = parse(bytes(row.body))
-    return _Placed(row.log_id, row.log, entry, row.actor, tell(entry, _namer(contract)))
+    return Placed(row.log_id, row.log, entry, row.actor, tell(entry, _namer(contract)))
 
 
 def _reaches(entry: Entry, seq: int) -> bool:
     return msgspec.json.decode(entry.facts, type=f.Export).up_to >= seq
 
 
-def _steps(session: Session, told: list[_Placed], policy: sa.Row[Any] | None) -> list[Step]:
+def _steps(session: Session, told: list[Placed], policy: sa.Row[Any] | None) -> list[Step]:
     sealed = {log_id: seals.sealed_size(session, log_id) or 0 for log_id in {each.log_id for each in told}}
     called = names.called(session, {each.actor for each in told if each.actor})
     steps = [
@@ -176,11 +176,11 @@ def _steps(session: Session, told: list[_Placed], policy: sa.Row[Any] | None) ->
     return steps
 
 
-def _relayed(session: Session, told: list[_Placed]) -> list[Step]:
+def _relayed(session: Session, told: list[Placed]) -> list[Step]:
     """What the relay sent on stands in its topic, not in a log: it is told by the relay's own place."""
     found = []
     for each in told:
-        if each.told.what == "label":
+        if each.entry.kind == "label":
             for row in rows.relayed(session, each.log_id, each.entry.seq):
                 words = f"Label {each.entry.seq} was sent on by the relay, at the latest then"
                 found.append(Step("used", words, row.noted_at, None, (("Topic", row.topic),)))

@@ -20,6 +20,7 @@ from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import RANDOM_BYTES, microseconds, moment, uuid7
 from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.export_about import said_of
 from reviewsvc.usecases.export_questions import question_words
 from reviewsvc.usecases.keyring import KeyGoneError, Keyring
 
@@ -118,7 +119,8 @@ def take(desk: Desk, folder: Path, job_id: UUID, *, actor: Actor, at: datetime) 
             raise ExportMissingError(f"The bundle is not here{where}. It is {row.state}.")
         asked = what_of(session, desk.keyring, row)
         model = asked.question.model if asked else None
-        facts = f.Export("download", model, row.done, 0, None, row.disclosed)
+        about = said_of(session, desk.keyring, asked.question) if asked else None
+        facts = f.Export("download", model, row.done, 0, None, row.disclosed, about)
         told = Said("export", facts, secrets(purpose=asked.purpose if asked else ""))
         (place,) = record(session, desk.keyring, [told], actor=actor, at=at)
         rows.add_download(session, rows.Download(place.log_id, place.seq, job_id, UUID(actor.id), at))

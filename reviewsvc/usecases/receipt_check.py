@@ -11,7 +11,10 @@ from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.usecases.signing_keys import history
 
-LONGEST: Final = 400_000
+LONGEST: Final = 160_000
+# A receipt has two parts, of two logs, each signed by some keys and witnesses; more costs time to check.
+_MOST_PARTS, _MOST_LOGS, _MOST_SIGNATURES = 2, 8, 64
+_SIGNATURE: Final = "\n\N{EM DASH} "
 _HEADER: Final = "c2sp.org/tlog-proof@v1"
 _LOG: Final = re.compile(r'"log":"([^"\\]{1,300})"')
 _PARTS: Final = re.compile(rb"(?<=\n)(?=\{)")
@@ -57,6 +60,10 @@ def check(sessions: Sessions, pasted: str, entry: str = "") -> Checked:
             'This is no receipt. A .receipt file begins with the entry, {"v":1,…; a .tlog-proof file begins '
             f"with {_HEADER}. Paste all of it, from its first character to its last line."
         )
+    if _is_crowded(text):
+        raise UnreadableError(
+            "This is no one receipt: it has more parts or signatures than any. Paste one receipt at a time."
+        )
     with sessions.begin() as session:
         try:
             return _checked(session, text, body)
@@ -64,6 +71,14 @@ def check(sessions: Sessions, pasted: str, entry: str = "") -> Checked:
             return Checked("INCOMPLETE", f"This cannot be judged: {error}.", [], [*_UNPROVED])
         except ValueError as error:
             return Checked("TAMPERED", f"This does not hold: {error}.", [], [*_UNPROVED])
+
+
+def _is_crowded(text: str) -> bool:
+    return (
+        len(_PARTS.findall(text.encode())) >= _MOST_PARTS
+        or text.count(_SIGNATURE) > _MOST_SIGNATURES
+        or len(set(_LOG.findall(text))) > _MOST_LOGS
+    )
 
 
 def _checked(session: Session, text: str, body: str) -> Checked:

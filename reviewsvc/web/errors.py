@@ -87,6 +87,7 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     actors.NotSignedInError: Known(401, "not_signed_in", TITLES[401]),
     auth.LogInError: Known(401, "wrong_log_in", TITLES[401]),
     auth.TooManyLogInsError: Known(429, "too_many_log_ins", TITLES[429]),
+    auth.TooManyReceiptsError: Known(429, "too_many_receipts", TITLES[429]),
     origins.CrossSiteError: Known(403, "cross_site", "This came from another site"),
     CSRFError: Known(400, "csrf", "The page was open too long"),
     permissions.PermissionDeniedError: Known(403, "not_granted", TITLES[403]),
