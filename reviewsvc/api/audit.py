@@ -93,6 +93,7 @@ def logs() -> dict[str, Any]:
         "verified": [each._asdict() for each in found.verified],
         "anchors": [_anchor(each) for each in found.anchored.anchors],
         "unanchored_since": moment_of(found.anchored.since),
+        "troubles": [each._asdict() for each in found.troubles],
     }
 
 

@@ -161,8 +161,16 @@ class Verified(Schema):
     seq = fields.Integer(required=True, allow_none=True)
 
 
+class StepTrouble(Schema):
+    """A step of the worker that fails, since when, and why."""
+
+    step = fields.String(required=True)
+    since = fields.AwareDateTime(required=True)
+    why = fields.String(required=True)
+
+
 class LogsHealth(Schema):
-    """Every log, the root first, every anchor, and the last verifications."""
+    """Every log, the root first, every anchor, the last verifications, and the worker's steps that fail."""
 
     items = fields.List(fields.Nested(LogHealth), required=True, attribute="logs")
     entries = fields.Integer(required=True)
@@ -170,6 +178,7 @@ class LogsHealth(Schema):
     verified = fields.List(fields.Nested(Verified), required=True)
     anchors = fields.List(fields.Nested(AnchorHealth), required=True)
     unanchored_since = fields.AwareDateTime(required=True, allow_none=True)
+    troubles = fields.List(fields.Nested(StepTrouble), required=True)
 
 
 class AccessAsked(Schema):

@@ -29,6 +29,7 @@ def show() -> str:
         logs=[_row(log, held.clock()) for log in found.logs],
         total=found,
         verified=found.verified,
+        troubles=found.troubles,
         anchors=[_anchor(each, held.clock()) for each in found.anchored.anchors],
         unanchored_since=moment_of(found.anchored.since),
     )

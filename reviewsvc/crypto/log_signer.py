@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -44,12 +45,12 @@ class LogSigner:
 
     def tips(self, origins: Sequence[str]) -> list[Tip]:
         """Return the largest signed tree of each log, in the order asked. Raises SigningError."""
-        with self._state.locked() as tips:
+        with self._held() as tips:
             return [tips.get(origin) or Tip(origin) for origin in origins]
 
     def everything(self) -> list[Tip]:
         """Return the largest signed tree of every log that was ever signed. Raises SigningError."""
-        with self._state.locked() as tips:
+        with self._held() as tips:
             return sorted(tips.values(), key=lambda tip: tip.origin)
 
     def sign(self, wanted: Sequence[Wanted], keys: Sequence[str]) -> list[Answer]:
@@ -60,7 +61,7 @@ class LogSigner:
         signers = [self._key(vkey) for vkey in keys]
         if not signers:
             raise SigningError("no key was named to sign with")
-        with self._state.locked() as tips:
+        with self._held() as tips:
             judged = [_judge(each, tips, signers[0].name) for each in wanted]
             # The memory is on the disk before the first signature exists. If this process dies in between,
             # the same checkpoint may be asked for and signed again, but no other of its size or below.
@@ -71,6 +72,19 @@ class LogSigner:
             Answer(note=_note(each, signers, now)) if answer.tip is None else answer
             for each, answer in zip(wanted, judged, strict=True)
         ]
+
+    @contextmanager
+    def _held(self) -> Iterator[dict[str, Tip]]:
+        """Give the memory, unless it is another house's, which knows of nothing that was signed here."""
+        with self._state.locked() as tips:
+            names = {each.name for each in self._keys.values()}
+            if tips and not any(origin.startswith(f"{name}/") for origin in tips for name in names):
+                whose = next(iter(tips)).partition("/")[0]
+                raise SigningError(
+                    f"the signer's state {self._state.path} is of the logs of {whose}, and the keys in "
+                    f"{self._path} sign those of {', '.join(sorted(names))}: put the right state there"
+                )
+            yield tips
 
     def _key(self, vkey: str) -> Signer:
         if vkey not in self._keys:

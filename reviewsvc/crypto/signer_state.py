@@ -20,13 +20,13 @@ class SignerState:
     """Reads and writes the file; whoever holds its lock is the only one who does, of all processes."""
 
     def __init__(self, path: Path, remedy: str = _REMEDY) -> None:
-        self._path, self._remedy = path, remedy
+        self.path, self._remedy = path, remedy
         self._seen: tuple[int, int] = (0, 0)
         self._tips: dict[str, Tip] = {}
 
     def begin(self) -> None:
         """Make the file of a signer that has signed nothing yet; an existing one is kept."""
-        owned_files.create(self._path, _encode({}))
+        owned_files.create(self.path, _encode({}))
 
     @contextmanager
     def locked(self) -> Iterator[dict[str, Tip]]:
@@ -35,7 +35,13 @@ class SignerState:
         Raises SigningError if the file is missing or damaged: what was signed is then not known.
         """
         # A lock file of its own, since the state's own file is replaced at each write.
-        lock = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as fault:
+            told = f"{fault.filename}: {fault.strerror}"
+            raise SigningError(
+                f"the signer's state cannot be locked ({told}): may this user write there?"
+            ) from fault
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield dict(self._read())
@@ -44,21 +50,21 @@ class SignerState:
 
     def write(self, tips: dict[str, Tip]) -> None:
         """Keep the tips; on return they are on the disk. Only for the holder of the lock."""
-        owned_files.replace(self._path, _encode(tips))
+        owned_files.replace(self.path, _encode(tips))
 
     def _read(self) -> dict[str, Tip]:
         try:
-            found = self._path.stat()
+            found = self.path.stat()
             seen = (found.st_ino, found.st_mtime_ns)
             if seen != self._seen:
-                self._tips, self._seen = _decode(self._path.read_text("ascii")), seen
+                self._tips, self._seen = _decode(self.path.read_text("ascii")), seen
         except FileNotFoundError as fault:
             raise SigningError(
-                f"the signer's state {self._path} is missing, so that what was signed is not known: put it "
+                f"the signer's state {self.path} is missing, so that what was signed is not known: put it "
                 f"back; {self._remedy}"
             ) from fault
         except (OSError, ValueError) as fault:
-            raise SigningError(f"the signer's state {self._path} cannot be read: {fault}") from fault
+            raise SigningError(f"the signer's state {self.path} cannot be read: {fault}") from fault
         return self._tips
 
 
@@ -73,7 +79,7 @@ def _encode(tips: dict[str, Tip]) -> bytes:
 
 
 def _decode(text: str) -> dict[str, Tip]:
-    header, *lines, end, last = text.split("\n")
+    header, *lines, end, last = text.split("\n") if text.count("\n") > 1 else ("", "", "")
     matches = [_LINE.fullmatch(line) for line in lines]
     found = [Tip(each[3], int(each[1]), each[2]) for each in matches if each]
     tips = {tip.origin: tip for tip in found}

@@ -40,8 +40,9 @@ installation = _table(
     "one:flag* origin:text opened_at:time system_id:text timeline:int activity_logs:small",
 )
 restore_guard = _table(
-    "restore_guard", "one:flag* server_start:time checked_at:time trouble:text? request:json?"
+    "restore_guard", "one:flag* server_start:time checked_at:time trouble:text? request:json? notes:texts"
 )
+step_trouble = _table("step_trouble", "step:text* since:time why:text")
 generation = _table("generation", "one:flag* value:big")
 log = _table(
     "log",

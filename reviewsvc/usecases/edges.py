@@ -99,7 +99,8 @@ def catch_up(conn: Connected, origin: str, log: Growth, tip: Tip) -> Wanted:
     Raises LogChangedError if the stored tiles do not lead from the one to the other.
     """
     row = stored.checkpoint(conn, log.log_id, log.sealed)
-    assert row is not None
+    if row is None:
+        raise LogChangedError("its last checkpoint was removed meanwhile")
     sealed = SealedLog(log.log_id, log.name, log.kind, row.size, row.root, row.note)
     try:
         proof = consistency_proof(tip.size, row.size, tiles.node_reader(conn, sealed))
@@ -107,6 +108,27 @@ def catch_up(conn: Connected, origin: str, log: Growth, tip: Tip) -> Wanted:
         raise LogChangedError(f"{fault}; run `reviewsvc audit verify`") from fault
     hashes = [each.hex() for each in proof]
     return Wanted(f"{origin}/{log.name}", tip.size, row.size, row.root.hex(), hashes)
+
+
+def in_the_way(conn: Connected, extended: Extended) -> str:
+    """Say what stands where a seal is to be entered; nothing where all is well.
+
+    What was signed and not entered, since a crash came between, is entered later. What was entered and has
+    no checkpoint any more was removed: entered again it would begin a second history in the root log.
+    """
+    log, size = extended.log, extended.wanted.size
+    is_again = extended.wanted.old > log.sealed and log.kind != "root"
+    place = stored.entered_behind(conn, log) if is_again else None
+    if place is not None:
+        told = f"{place.root}, seq {place.seq}, holds a checkpoint of it that the table of checkpoints lacks"
+    elif any(stored.tile(conn, log.log_id, each.level, each.tile_index) for each in extended.tiles):
+        told = f"tiles of it are stored beyond its {log.sealed} entries that have a checkpoint"
+    else:
+        return ""
+    return (
+        f"{told}: checkpoints of it were removed, or tiles put there, and {size} entries are not sealed "
+        "again. Run `reviewsvc audit verify`, and put the rows back from a backup"
+    )
 
 
 def roots(conn: Connected, origin: str, log: Growth, sizes: Sequence[int]) -> list[bytes]:

@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reviewsvc.crypto.notes import MLDSA44, Verifier, parse_verifier
+from reviewsvc.crypto.notes import MLDSA44, NoteError, Verifier, parse_verifier
 from reviewsvc.domain.projections import SigningKeyRow
+
+
+class KeyHistoryError(NoteError):
+    """The table of signing keys holds what is none; the text says which."""
 
 
 class SigningKey(NamedTuple):
@@ -29,5 +33,15 @@ def read_history(rows: Iterable[SigningKeyRow]) -> list[SigningKey]:
     """Make the keys of all that was said of them in order: the last word on each holds; the newest first."""
     found: dict[str, SigningKey] = {}
     for row in rows:
-        found[row.vkey] = SigningKey(parse_verifier(row.vkey), row.valid_from, row.valid_until)
+        found[row.vkey] = SigningKey(_verifier(row), row.valid_from, row.valid_until)
     return list(reversed(found.values()))
+
+
+def _verifier(row: SigningKeyRow) -> Verifier:
+    try:
+        return parse_verifier(row.vkey)
+    except NoteError as fault:
+        raise KeyHistoryError(
+            f"the table of signing keys holds {row.vkey[:40]!r}, which is none ({fault}): run `reviewsvc "
+            "audit verify`, and put the row back from a backup"
+        ) from fault

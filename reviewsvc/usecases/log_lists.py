@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.db import installations
+from reviewsvc.db import installations, troubles
 from reviewsvc.db import log_health as rows
 from reviewsvc.db.sessions import Session
+from reviewsvc.db.troubles import Trouble
 from reviewsvc.domain.facts import VERIFICATIONS, Verification
 from reviewsvc.domain.moments import moment, moment_of
 from reviewsvc.usecases import anchors
@@ -60,7 +61,8 @@ class Verified(NamedTuple):
 class Logs(NamedTuple):
     """All logs, the root first, how many entries they have together, how far they are anchored and verified.
 
-    `verified` has the last verification of each sort, those of everything first.
+    `verified` has the last verification of each sort, those of everything first; `troubles` the steps of the
+    worker that fail.
     """
 
     logs: list[LogState]
@@ -68,6 +70,7 @@ class Logs(NamedTuple):
     unsealed: int
     anchored: Anchored
     verified: list[Verified]
+    troubles: list[Trouble]
 
 
 class _At(msgspec.Struct, gc=False):
@@ -90,10 +93,10 @@ def states(desk: Desk) -> Logs:
         anchored_root = max((each.size for each in anchored.anchors), default=0)
         found = rows.logs(session, anchored_root)
         growths = _growths(session, found)
-        verified = _verified(session)
+        verified, failing = _verified(session), troubles.troubles(session)
     logs = [_state(row, growths.get(row.log_id), anchored_root) for row in found]
     unsealed = sum(log.size - (log.sealed or 0) for log in logs)
-    return Logs(logs, sum(log.size for log in logs), unsealed, anchored, verified)
+    return Logs(logs, sum(log.size for log in logs), unsealed, anchored, verified, failing)
 
 
 def names(desk: Desk) -> list[str]:

@@ -1,16 +1,19 @@
 """Seals the logs: extends their trees by what was committed, has that signed, enters it in the root log."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from prometheus_client import Counter
+from sqlalchemy.exc import IntegrityError
 
 from reviewsvc import telemetry
 from reviewsvc.db import installations, logs, seals
 from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.seals import Growth, StoredTile
+from reviewsvc.db.logs import LogMissingError
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.entries import Ref
@@ -26,6 +29,8 @@ AT_ONCE: Final = 65_536
 # A key whose end is nearer than this signs no more, so that nothing is entered behind its end.
 _MARGIN_US: Final = 60_000_000
 _IDLE_US: Final = 3_600_000_000
+_BLOCKED: Final = timedelta(minutes=1)
+_LOOK: Final = "Run `reviewsvc audit verify`, and put back what is missing from a backup"
 _SEALED = Counter("reviewsvc_sealed_entries", "Entries that were sealed, those of the root log too.")
 _log = telemetry.logger("sealing")
 
@@ -41,6 +46,14 @@ class Sealed(NamedTuple):
     note: str
 
 
+class Blocked(NamedTuple):
+    """A log that something stands in the way of: how far it is sealed, until when it is left out, and why."""
+
+    sealed: int
+    until: datetime
+    why: str
+
+
 class Sealer:
     """Seals what has grown, again and again; keeps the logs' right edges in between."""
 
@@ -49,6 +62,8 @@ class Sealer:
         self._signer = signer
         self._edges = Edges(at_once)
         self._troubles: dict[str, str] = {}
+        # What stands in a log's way is looked for again only after a while: it takes reading much.
+        self._blocked: dict[int, Blocked] = {}
 
     def step(self, at: datetime) -> int:
         """Seal every log that has grown, and then the root log; return how many entries are left.
@@ -65,7 +80,7 @@ class Sealer:
         if not is_due:
             return 0
         keys = _good(known, microseconds(at))
-        left = self._seal([each for each in grown if each.kind != "root"], keys, at)
+        left = self._seal([each for each in self._open(grown, at) if each.kind != "root"], keys, at)
         self._seal_root(keys, at)
         if self._troubles:
             raise SealingError("; ".join(f"{log}: {why}" for log, why in self._troubles.items()))
@@ -76,27 +91,55 @@ class Sealer:
         signed = self._sign(grown, [key for key in keys if not key.is_second])
         if not signed:
             return 0
-        with self._sessions.begin() as session:
+        with _telling(), self._sessions.begin() as session:
             root_id = _root_id(session)
             heads = logs.lock_heads(session, [root_id])
             # Whoever seals holds the root log's head, so that nothing is entered twice or out of order.
-            fresh = [each for each in signed if _is_next(session, each.extended)]
+            fresh = self._fresh(session, signed, at)
             rows = [_enter(session, heads[root_id], each, microseconds(at)) for each in fresh]
             logs.save_heads(session, heads)
             _keep(session, fresh, rows)
         return self._kept(fresh)
 
+    def _open(self, grown: Sequence[Growth], at: datetime) -> list[Growth]:
+        """Leave out the logs that something stood in the way of, a short while ago."""
+        found = []
+        for log in grown:
+            blocked = self._blocked.get(log.log_id)
+            if blocked and blocked.sealed == log.sealed and at < blocked.until:
+                self._troubles[log.name] = blocked.why
+            else:
+                self._blocked.pop(log.log_id, None)
+                found.append(log)
+        return found
+
+    def _fresh(self, session: Session, signed: Sequence[Sealed], at: datetime) -> list[Sealed]:
+        """Return what is to be entered: nobody was faster, and nothing stands where it comes to stand."""
+        conn, found = Sessions.psycopg(session), []
+        for each in signed:
+            if not _is_next(session, each.extended):
+                continue
+            why = edges.in_the_way(conn, each.extended)
+            if why:
+                log = each.extended.log
+                self._troubles[log.name] = why
+                self._blocked[log.log_id] = Blocked(log.sealed, at + _BLOCKED, why)
+            else:
+                found.append(each)
+        return found
+
     def _seal_root(self, keys: Sequence[SigningKey], at: datetime) -> None:
         """Sign the root log's checkpoint, if it has grown; what this writes is no entry."""
         with self._sessions.begin() as session:
             root_id = _root_id(session)
-            grown = [each for each in stored.grown(Sessions.psycopg(session)) if each.log_id == root_id]
+            all_grown = self._open(stored.grown(Sessions.psycopg(session)), at)
+            grown = [each for each in all_grown if each.log_id == root_id]
         signed = self._sign(grown, keys)
         if not signed:
             return
-        with self._sessions.begin() as session:
+        with _telling(), self._sessions.begin() as session:
             logs.lock_heads(session, [root_id])
-            fresh = [each for each in signed if _is_next(session, each.extended)]
+            fresh = self._fresh(session, signed, at)
             _keep(session, fresh, [_root_row(each, microseconds(at)) for each in fresh])
         self._kept(fresh)
 
@@ -162,8 +205,24 @@ def _is_due(conn: Connected, grown: Sequence[Growth], now: int) -> bool:
 
 
 def _root_id(session: Session) -> int:
-    (root_id,) = installations.newest_logs(session, "root")
-    return root_id
+    found = installations.newest_logs(session, "root")
+    if not found:
+        raise SealingError(f"the root log is missing from the database: nothing is sealed. {_LOOK}")
+    return found[0]
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say in words what keeps the root log from being written to."""
+    try:
+        yield
+    except LogMissingError as fault:
+        raise SealingError(f"the head of the root log is missing: nothing is sealed. {_LOOK}") from fault
+    except IntegrityError as fault:
+        told = (
+            "an entry, a checkpoint or a tile stands where the next seal comes to stand, and no seal made it"
+        )
+        raise SealingError(f"{told}: nothing is sealed. {_LOOK}") from fault
 
 
 def _is_next(session: Session, extended: Extended) -> bool:

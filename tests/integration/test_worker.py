@@ -17,7 +17,7 @@ from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.steps import Step, all_steps, run_alone
-from reviewsvc.worker import Worker
+from reviewsvc.usecases.turns import Turns
 from tests.fixtures.cases import QUEUE, Bank, event
 from tests.fixtures.house import RunProcesses
 from tests.fixtures.installed import AT, SYSTEM
@@ -42,12 +42,12 @@ def test_all_steps_run_under_the_workers_role_and_do_what_time_asks(bank: Bank, 
     bank.capture([event("p-1")])
     bank.claim(bank.person("anna"))
     clock = Clock(AT)
-    worker = Worker(desk.sessions, all_steps(desk), clock)
-    worker.turn()
+    turns = Turns(desk.sessions, all_steps(desk), clock)
+    turns.turn()
     clock.at = AT + timedelta(minutes=1)
-    assert worker.turn()
+    assert turns.turn()
     assert [row.status for row in bank.rows(sa.select(t.task.c.status))] == ["defaulted"]
-    assert worker.reasons() == []
+    assert turns.reasons() == []
 
 
 def test_a_step_that_found_work_is_done_again_at_once_others_at_their_time(desk: Desk) -> None:
@@ -57,16 +57,16 @@ def test_a_step_that_found_work_is_done_again_at_once_others_at_their_time(desk:
         done.append(at)
         return amounts[len(done) - 1]
 
-    worker = Worker(desk.sessions, [step(run)], clock)
-    assert [worker.turn(), worker.turn(), worker.turn()] == [True, False, False]
+    turns = Turns(desk.sessions, [step(run)], clock)
+    assert [turns.turn(), turns.turn(), turns.turn()] == [True, False, False]
     clock.at = AT + SECOND
-    worker.turn()
+    turns.turn()
     assert done == [AT, AT, AT + SECOND]
 
 
 def test_a_step_that_fails_keeps_no_other_from_its_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, done = Clock(AT), []
-    monkeypatch.setattr("reviewsvc.worker._TROUBLED_SECONDS", -1.0)
+    monkeypatch.setattr("reviewsvc.usecases.turns._TROUBLED_SECONDS", -1.0)
 
     def fail(_at: datetime) -> int:
         raise OperationalError("select", {}, Exception("gone"))
@@ -75,10 +75,10 @@ def test_a_step_that_fails_keeps_no_other_from_its_turn(desk: Desk, monkeypatch:
         done.append(at)
         return 0
 
-    worker = Worker(desk.sessions, [step(fail), Step("other", 98, SECOND, run)], clock)
-    worker.turn()
+    turns = Turns(desk.sessions, [step(fail), Step("other", 98, SECOND, run)], clock)
+    turns.turn()
     assert done == [AT]
-    assert worker.reasons()[0].startswith("test has failed for")
+    assert turns.reasons()[0].startswith("test has failed for")
 
 
 def test_one_process_at_a_time_does_a_step(bank: Bank, desk: Desk) -> None:

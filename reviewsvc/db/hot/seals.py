@@ -37,6 +37,13 @@ class StoredTile(NamedTuple):
     data: bytes
 
 
+class RootPlace(NamedTuple):
+    """Where in which root log an entry stands."""
+
+    root: str
+    seq: int
+
+
 _GROWN = """
 SELECT * FROM (
     SELECT l.log_id, l.name, l.kind, h.size,
@@ -65,6 +72,18 @@ _TILES = (
     "SELECT log_id, level, tile_index, data FROM tile "
     "WHERE log_id = %s AND level = %s AND tile_index >= %s AND tile_index < %s ORDER BY tile_index"
 )
+# Of a root log's last million entries, the newest about a log behind that of its last checkpoint.
+_ENTERED_BEHIND = """
+WITH root AS (
+    SELECT log_id, name, size FROM log JOIN head USING (log_id)
+    WHERE kind = 'root' ORDER BY incarnation DESC LIMIT 1
+)
+SELECT root.name, e.seq FROM root JOIN entry e ON e.log_id = root.log_id AND e.seq > greatest(
+    root.size - 1000000,
+    (SELECT root_seq FROM checkpoint WHERE log_id = %(log_id)s ORDER BY size DESC LIMIT 1)
+)
+WHERE position(%(named)s IN e.body) > 0 ORDER BY e.seq DESC LIMIT 1
+"""
 _ADD_TILES = "COPY tile (log_id, level, tile_index, data) FROM STDIN (FORMAT BINARY)"
 
 
@@ -89,6 +108,13 @@ def root_sealed_at(conn: Connected) -> int:
         "ORDER BY size DESC LIMIT 1) c WHERE l.kind = 'root' ORDER BY c.at DESC LIMIT 1"
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def entered_behind(conn: Connected, log: Growth) -> RootPlace | None:
+    """Where the root log has a checkpoint of a log behind its last one that is stored; None if nowhere."""
+    named = f'"facts":{{"log":"{log.name}",'.encode()
+    row = conn.execute(_ENTERED_BEHIND, {"log_id": log.log_id, "named": named}).fetchone()
+    return RootPlace(*row) if row else None
 
 
 def sealed_logs(conn: Connected) -> list[SealedLog]:
