@@ -1,6 +1,7 @@
 """`reviewsvc up`: the whole service on this machine, its data kept in a folder."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -56,7 +57,7 @@ def _greet(service: "Service") -> None:
         lines += [f"  First log-in (shown once):  {admin.login}  {admin.password}", ""]
     lines += [
         f"  Data, keys and logs are in {service.folder.path}; back it up as a whole.",
-        f"  For other commands:  set -a; . {service.folder.environment}; set +a",
+        f"  For other commands:  set -a; . {quote(str(service.folder.environment))}; set +a",
         f"  Send predictions to {kafka.prediction_topics[0]} at {','.join(kafka.bootstrap_servers)}.",
         "  Ctrl-C stops everything; the data stays.",
     ]

@@ -10,7 +10,7 @@ from flask import Blueprint, flash
 from flask.typing import ResponseReturnValue
 
 from reviewsvc.console.cards import cards, day, figures, html
-from reviewsvc.console.forms import go, text, whole
+from reviewsvc.console.forms import answer, go, text, whole
 from reviewsvc.domain.agreement import AnswerError
 from reviewsvc.domain.moments import RANDOM_BYTES, uuid7
 from reviewsvc.domain.review import ReviewError
@@ -41,7 +41,7 @@ def decide(task_id: UUID) -> ResponseReturnValue:
 
     def act(found: Current) -> dict[str, Any]:
         at = services().clock()
-        value, note = text("value") or text("own"), text("note", longest=LONGEST_NOTE)
+        value, note = answer(), text("note", longest=LONGEST_NOTE)
         sent = Sent(uuid7(at, os.urandom(RANDOM_BYTES)), _token(), value, note or None)
         taken = answers.decide(services().desk, task_id, sent, actor=found.actor, at=at)
         until = taken.undo_until.isoformat() if taken.undo_until else None

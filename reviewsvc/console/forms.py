@@ -10,6 +10,8 @@ from werkzeug.wrappers import Response
 
 _SEE_OTHER: Final = 303
 _LONGEST: Final = 20_000
+# Who agrees sends the model's text back, however long: a body is limited as a whole.
+_LONGEST_ANSWER: Final = 1_000_000
 
 
 def text(name: str, *, longest: int = _LONGEST) -> str:
@@ -18,6 +20,11 @@ def text(name: str, *, longest: int = _LONGEST) -> str:
     if len(found) > longest or "\0" in found:
         raise BadRequest
     return found
+
+
+def answer() -> str:
+    """Return the answer of a form: the pressed button's, else the one that was typed."""
+    return text("value", longest=_LONGEST_ANSWER) or text("own", longest=_LONGEST_ANSWER)
 
 
 def whole(name: str, *, lowest: int, highest: int) -> int:

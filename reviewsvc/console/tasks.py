@@ -8,7 +8,7 @@ from flask import Blueprint, flash, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from reviewsvc.console.forms import go, text
+from reviewsvc.console.forms import answer, go, text
 from reviewsvc.console.lists import ROWS, asked, asked_uuid, pager
 from reviewsvc.db.task_lists import Wanted
 from reviewsvc.domain.agreement import AnswerError
@@ -80,7 +80,7 @@ def adjudicate(task_id: UUID) -> ResponseReturnValue:
     found, held, at = signed_in(), services(), services().clock()
     place = hands.place(held.desk, task_id)
     found.require("tasks.adjudicate", place.model, place.queue)
-    value, note = text("value") or text("own"), text("note", longest=LONGEST_NOTE)
+    value, note = answer(), text("note", longest=LONGEST_NOTE)
     sent = Sent(uuid7(at, os.urandom(RANDOM_BYTES)), 0, value, note or None)
     try:
         answers.adjudicate(held.desk, task_id, sent, actor=found.actor, at=at)

@@ -13,11 +13,15 @@ _LOCK = (7203, 4)
 
 def sealed_size(session: Session, log_id: int) -> int | None:
     """Return how many entries of a log are signed; None while there is no signing key at all."""
-    signing = sa.exists(sa.select(t.signing_key))
-    if not session.scalar(sa.select(signing)):
+    if not is_signed(session):
         return None
     largest = sa.select(sa.func.max(t.checkpoint.c.size)).where(t.checkpoint.c.log_id == log_id)
     return session.scalar(largest) or 0
+
+
+def is_signed(session: Session) -> bool:
+    """Say whether there is a signing key, so that what is stored waits for its seal."""
+    return bool(session.scalar(sa.select(sa.exists(sa.select(t.signing_key)))))
 
 
 def leaving_size(session: Session, log_id: int) -> int:

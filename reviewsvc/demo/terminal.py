@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -47,13 +49,15 @@ class Screen(Protocol):
 
 def greet(console: Console, demo: Demo) -> None:
     """Say where the desk is and who may log in; the passwords are shown here and nowhere else."""
-    first, place = demo.log_ins[0].login, demo.service.folder.environment
+    first = demo.log_ins[0].login
+    place = escape(quote(str(demo.service.folder.environment)))
     console.print(
         f"\n[bold]Open {demo.service.settings.public_url}[/] and decide a case as [bold]{first}[/].\n"
     )
     console.print(_people(demo))
     console.print(
-        f"\n[dim]For other commands, in another terminal:  set -a; . {place}; set +a", soft_wrap=True
+        f"\n[dim]For other commands, in another terminal:  set -a; . {place}; set +a",
+        soft_wrap=True,
     )
     console.print(f"[dim]For example:  {_command()} audit verify.   Ctrl-C ends the demo.\n", highlight=False)
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from reviewsvc.domain.contract import OutputShape, class_names
 from reviewsvc.domain.document import number_rule
 
-LONGEST_TEXT = 20_000
+LONGEST_TEXT = 50_000
 ONE_MORE = 1
 
 
@@ -82,7 +82,12 @@ def read_answer(shape: OutputShape, raw: object) -> Answer:
         return Answer(value=_number(shape, raw))
     if not isinstance(raw, str) or not raw.strip() or len(raw) > LONGEST_TEXT or "\0" in raw:
         raise AnswerError(f"expected a text of 1 to {LONGEST_TEXT} characters")
-    return Answer(text=raw.strip())
+    return Answer(text=plain_text(raw))
+
+
+def plain_text(text: str) -> str:
+    """A text as answers are compared: forms send other ends of lines, and models end with one more."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _number(shape: OutputShape, raw: object) -> float:

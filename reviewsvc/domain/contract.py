@@ -146,7 +146,8 @@ def _output(read: Fields | None) -> OutputShape:
 def _range(read: Fields) -> tuple[float | None, float | None]:
     low = read.number("min", -math.inf, math.inf, None)
     high = read.number("max", -math.inf, math.inf, None)
-    if low is not None and high is not None and low > high:
+    # A bound that is faulty was told already, and is read as minus infinity.
+    if low is not None and high is not None and -math.inf < high < low:
         read.fault(f"a number of at least min ({low})", high, "max")
     return low, high
 

@@ -44,6 +44,7 @@ class CompiledContract:
         self._values = _struct(contract)
         self._decode = Decoder(self._values).decode
         self._shape = contract.output.type
+        self.answers_number = self._shape == "number"
         self._low = -math.inf if contract.output.min is None else contract.output.min
         self._high = math.inf if contract.output.max is None else contract.output.max
         self._needs_confidence = contract.output.confidence == "required"

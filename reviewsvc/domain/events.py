@@ -191,6 +191,7 @@ def _attributes(headers: Headers, topic: str) -> _Attributes | Fault:
 
 
 _HEADER_LIMIT = 200
+_BATCH = "application/cloudevents-batch+json"
 _HEADERS = {
     "ce_source": "source",
     "ce_specversion": "specversion",
@@ -202,7 +203,7 @@ _HEADERS = {
 
 def _mode(found: _Attributes) -> _Attributes | Fault:
     found.content_type = kind = found.content_type.split(";", 1)[0].strip().lower()
-    if kind and not kind.endswith(("/json", "+json")):
+    if kind and (kind == _BATCH or not kind.endswith(("/json", "+json"))):
         expected = "application/json or application/cloudevents+json"
         return Fault(FaultCode.WRONG_CONTENT_TYPE, field="content-type", expected=expected)
     if found.specversion not in ("", "1.0"):

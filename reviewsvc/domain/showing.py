@@ -12,6 +12,7 @@ from reviewsvc.domain.explanation import read_explanation
 KEYS = "123456789"
 _Z = 1.96
 _CERTAIN = 1.0
+_TEN_DIGITS = 1e10
 
 
 class ShownAnswer(Struct, frozen=True):
@@ -106,8 +107,13 @@ def show_weights(contract: Contract, event: Event) -> tuple[Weight, ...]:
 def answer_words(contract: Contract, label: str | None, value: float | None) -> str | None:
     """An answer as people read it: its class by its label, or its number; None if it is neither."""
     if label is None:
-        return None if value is None else f"{value:,.10g}"
+        return None if value is None else number_words(value)
     return next((choice.label for choice in contract.output.classes if choice.value == label), label)
+
+
+def number_words(value: float) -> str:
+    """A number as people read it: ten digits, and up to fifteen of one that has more before its point."""
+    return f"{value + 0.0:,.{10 if abs(value) < _TEN_DIGITS else 15}g}"
 
 
 def share_words(probability: float | None) -> str | None:
@@ -140,4 +146,4 @@ def _label(contract: Contract, value: str | float | None) -> str:
     if value is None:
         return "no answer"
     known = {choice.value: choice.label for choice in contract.output.classes}
-    return known.get(value, str(value)) if isinstance(value, str) else f"{value:,.10g}"
+    return known.get(value, str(value)) if isinstance(value, str) else number_words(value)

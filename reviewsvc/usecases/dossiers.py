@@ -10,7 +10,7 @@ from reviewsvc.crypto.envelope import EnvelopeError
 from reviewsvc.db import logs, slots, tasks
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain import facts as f
-from reviewsvc.domain.agreement import Answer, Given, most_answers
+from reviewsvc.domain.agreement import Answer, Given, most_answers, plain_text
 from reviewsvc.domain.case_secrets import CaseSecrets, read_secrets
 from reviewsvc.domain.entries import Entry, Ref, parse
 from reviewsvc.domain.event_faults import Fault
@@ -60,8 +60,10 @@ class Dossier(NamedTuple):
     def model_answer(self) -> Answer:
         """What the model answered."""
         said = self.said
-        text = None if said.label or said.value else self.event.output.text
-        return Answer(said.label, number(said.value), text)
+        if said.label:
+            return Answer(said.label)
+        text = None if said.value else self.event.output.text
+        return Answer(None, number(said.value), None if text is None else plain_text(text))
 
 
 def lock(session: Session, task_id: UUID) -> tuple[sa.Row[Any], Task]:

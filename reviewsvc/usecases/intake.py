@@ -161,7 +161,7 @@ class Builder:
             policy=model.policy_version,
             predicted_at=moments.microseconds(event.predicted_at),
             label=None if checked.label is None else event.output.label,
-            value=number(event.output.value),
+            value=number(event.output.value) if model.contract.answers_number else None,
             confidence=number(checked.confidence),
             failed=event.status == "error",
             violations=f.Violations(violations.count, violations.facts) if violations else None,

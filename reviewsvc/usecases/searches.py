@@ -17,6 +17,7 @@ from reviewsvc.db.searches import Cursor, Window
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.projections import signed64
+from reviewsvc.domain.showing import number_words
 from reviewsvc.usecases import names
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.people import get_by_login
@@ -225,7 +226,9 @@ def _called(session: Session, rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
 
 def _found(row: sa.Row[Any], called: Mapping[str, str]) -> Found:
     said = (
-        row.said if row.said is not None else (None if row.said_value is None else f"{row.said_value:,.10g}")
+        row.said
+        if row.said is not None
+        else (None if row.said_value is None else number_words(row.said_value))
     )
     return Found(
         at=moment(row.at),

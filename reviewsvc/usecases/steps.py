@@ -8,7 +8,7 @@ from reviewsvc.db import installations, locks
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain.signing import SignsCheckpoints
 from reviewsvc.outside.erasure_journal import ErasureJournal
-from reviewsvc.usecases import auth, due, erasure, guarding, key_sweep, retention
+from reviewsvc.usecases import auth, due, erasure, guarding, key_sweep, retention, watching
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.export_making import Exporter
@@ -40,6 +40,7 @@ def all_steps(desk: Desk) -> tuple[Step, ...]:
         Step("refusals", 3, 10 * second, lambda at: auth.refusals_step(sessions, keyring, at=at)),
         Step("sweep", 4, 10 * minute, lambda at: auth.sweep_step(sessions, at=at)),
         Step("months", 5, 10 * minute, lambda at: months_step(sessions, at=at)),
+        Step("figures", 8, 15 * second, lambda at: watching.step(sessions, at)),
     )
 
 

@@ -40,6 +40,22 @@ def test_every_setting_is_documented_with_its_default_and_no_other_is() -> None:
     assert {name: page[name] for name in page if name not in ELSEWHERE} == real
 
 
+def declared_metrics() -> set[str]:
+    """Return the metrics that the code declares, as Prometheus reads their names."""
+    sources = [path for room in ("reviewsvc", "consumers") for path in (ROOT / room).rglob("*.py")]
+    found = re.findall(
+        r"(Counter|Gauge|Histogram)\(\s*\"(reviewsvc_\w+)\"", "\n".join(map(Path.read_text, sources))
+    )
+    return {f"{name}_total" if kind == "Counter" else name for kind, name in found}
+
+
+def test_every_metric_is_documented_and_alerts_name_no_other() -> None:
+    page = (ROOT / "docs" / "running.md").read_text().partition("## Watching it")[2]
+    rows = "".join(line for line in page.splitlines() if line.startswith("| `reviewsvc_"))
+    assert set(re.findall(r"`(reviewsvc_\w+)`", rows)) == declared_metrics()
+    assert set(re.findall(r"expr:.*?\b(reviewsvc_\w+)", page)) <= declared_metrics()
+
+
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
     assert commands_page.PAGE.read_text() == commands_page.rendered(), "run: make docs"
 

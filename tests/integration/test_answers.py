@@ -203,6 +203,30 @@ def test_a_text_is_answered_by_a_text_that_no_entry_shows(bank: Bank) -> None:
     assert all(b"ugly" not in row.body for row in bank.rows(sa.select(t.entry.c.body)))
 
 
+def test_agreeing_with_a_text_is_agreeing_though_a_form_sends_other_ends_of_lines(bank: Bank) -> None:
+    bank.apply({**CONTRACT, "output": {"type": "text"}})
+    said = "Dear customer,\n" + "we are sorry.\n" * 4_000
+    bank.capture([event("p-1", output={"text": said, "confidence": 0.5})])
+    anna = bank.person("anna")
+    (held,) = bank.claim(anna)
+    assert bank.decide(anna, held, said.replace("\n", "\r\n")).agreed
+    (label,) = labels(bank)
+    assert (label["agreed"], label["value"], label["model_value"]) == (True, said.strip(), said)
+
+
+@pytest.mark.parametrize(
+    ("shape", "answer"), [(CONTRACT["output"], "approve"), ({"type": "text"}, "fine")], ids=["class", "text"]
+)
+def test_what_else_a_model_sends_is_no_part_of_its_answer(bank: Bank, shape: Any, answer: str) -> None:
+    bank.apply({**CONTRACT, "output": shape})
+    bank.capture([event("p-1", output={"label": "approve", "value": 0.6, "text": "fine", "confidence": 0.6})])
+    anna = bank.person("anna")
+    (held,) = bank.claim(anna)
+    assert bank.decide(anna, held, answer).agreed
+    (label,) = labels(bank)
+    assert (label["agreed"], label["value"], label["model_value"]) == (True, answer, answer)
+
+
 def test_a_case_whose_subject_was_erased_takes_no_answer(bank: Bank, owner_url: str) -> None:
     bank.capture([event("p-1")])
     anna = bank.person("anna")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import REGISTRY
 from sqlalchemy.exc import OperationalError
 
 from reviewsvc.crypto import signing_keys as files
@@ -12,7 +13,7 @@ from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db import locks
 from reviewsvc.db import tables as t
 from reviewsvc.db.sessions import Sessions
-from reviewsvc.usecases import signing_keys
+from reviewsvc.usecases import signing_keys, watching
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
@@ -22,6 +23,7 @@ from tests.fixtures.cases import QUEUE, Bank, event
 from tests.fixtures.house import RunProcesses
 from tests.fixtures.installed import AT, SYSTEM
 from tests.fixtures.processes import eventually
+from tests.fixtures.sealed import SealedBank
 from tests.fixtures.service import Clock
 
 pytestmark = pytest.mark.real
@@ -48,6 +50,25 @@ def test_all_steps_run_under_the_workers_role_and_do_what_time_asks(bank: Bank, 
     assert turns.turn()
     assert [row.status for row in bank.rows(sa.select(t.task.c.status))] == ["defaulted"]
     assert turns.reasons() == []
+
+
+def test_the_workers_metrics_say_what_waits_in_queues_and_for_a_seal(signed: SealedBank, desk: Desk) -> None:
+    signed.bank.apply({**QUEUE, "due_in_minutes": 1})
+    signed.seal(AT)
+    signed.bank.capture([event("p-1"), event("p-2")])
+    due = signed.bank.rows(sa.select(t.task.c.due_at, t.task.c.created_at))[0]
+    later = due.due_at + timedelta(seconds=1)
+    watching.step(desk.sessions, later)
+    told = REGISTRY.get_sample_value
+    queue = {"queue": str(QUEUE["name"])}
+    assert told("reviewsvc_queue_tasks", {**queue, "state": "pending"}) == len(["p-1", "p-2"])
+    assert told("reviewsvc_queue_tasks", {**queue, "state": "overdue"}) == len(["p-1", "p-2"])
+    assert told("reviewsvc_queue_oldest_seconds", queue) == (later - due.created_at).total_seconds()
+    assert (told("reviewsvc_unsealed_entries") or 0) >= len(["p-1", "p-2"])
+    assert (told("reviewsvc_unsealed_seconds") or 0) > 0
+    signed.seal(later)
+    watching.step(desk.sessions, later)
+    assert [told("reviewsvc_unsealed_entries"), told("reviewsvc_unsealed_seconds")] == [0, 0]
 
 
 def test_a_step_that_found_work_is_done_again_at_once_others_at_their_time(desk: Desk) -> None:

@@ -203,6 +203,7 @@ def test_big_integers_are_numbers() -> None:
         ("wrong_specversion", "ce_specversion", [("ce_specversion", b"0.3")]),
         ("wrong_content_type", "content-type", [("content-type", b"application/avro")]),
         ("wrong_content_type", "content-type", [("content-type", b"application/cloudevents-batch")]),
+        ("wrong_content_type", "content-type", [("content-type", b"application/cloudevents-batch+json")]),
         ("missing_field", "specversion", [("content-type", b"application/cloudevents+json")]),
     ],
 )

@@ -51,6 +51,19 @@ SELECT * FROM (
     FROM log l JOIN head h USING (log_id) WHERE NOT h.frozen
 ) logs WHERE size > sealed ORDER BY log_id
 """
+_OLDEST_UNSEALED = """
+SELECT min(waits.at) FROM (
+    SELECT l.log_id, l.kind,
+        coalesce((SELECT max(c.size) FROM checkpoint c WHERE c.log_id = l.log_id), 0) AS sealed
+    FROM log l JOIN head h USING (log_id) WHERE NOT h.frozen AND l.kind <> 'root'
+) logs CROSS JOIN LATERAL (
+    (SELECT a.at FROM activity a WHERE logs.kind = 'activity' AND a.log_id = logs.log_id
+        AND a.seq >= logs.sealed AND a.kind <> ALL(%s) ORDER BY a.seq LIMIT 1)
+    UNION ALL
+    SELECT (convert_from(e.body, 'UTF8')::json ->> 'at')::bigint FROM entry e
+    WHERE logs.kind <> 'activity' AND e.log_id = logs.log_id AND e.seq = logs.sealed
+) waits
+"""
 _SEALED = """
 SELECT l.log_id, l.name, l.kind, c.size, c.root, c.note FROM log l
 CROSS JOIN LATERAL (
@@ -99,6 +112,12 @@ def has_events(conn: Connected, log: Growth, besides: Sequence[str]) -> bool:
         (log.log_id, log.sealed, list(besides)),
     ).fetchone()
     return bool(row and row[0])
+
+
+def oldest_unsealed(conn: Connected, besides: Sequence[str]) -> int | None:
+    """When the oldest entry that waits for its seal was written (µs), leaving out activity of some kinds."""
+    row = conn.execute(_OLDEST_UNSEALED, (list(besides),)).fetchone()
+    return None if row is None else row[0]
 
 
 def root_sealed_at(conn: Connected) -> int:

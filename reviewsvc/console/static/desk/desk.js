@@ -104,10 +104,13 @@ function arm(button) {
   button.setAttribute("aria-pressed", "true");
 }
 
+/** Something was typed, and more than the model's text as it was given to begin with. */
+const isOwnAnswer = (own) => Boolean(own?.value.trim()) && own.value !== own.defaultValue;
+
 function answer(form, button) {
   const card = cards.shown;
   if (!card || card.hasAttribute("data-gone")) return;
-  if (button.matches("[data-send]") && !form.elements.own.value.trim()) {
+  if (button.matches("[data-send]") && !isOwnAnswer(form.elements.own)) {
     form.elements.own.focus();
     return say("Give the correct answer first.");
   }
@@ -206,7 +209,7 @@ function send() {
   const form = document.activeElement.closest("[data-leave], [data-stay]");
   if (form) return form.requestSubmit();
   if (armed) return armed.click();
-  if (find("#own")?.value) return press("[data-send]");
+  if (isOwnAnswer(find("#own"))) return press("[data-send]");
   say("Choose an answer first: Escape, then a or a number.");
 }
 

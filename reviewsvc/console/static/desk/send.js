@@ -2,6 +2,8 @@
 
 const csrf = document.querySelector('meta[name="csrf-token"]').content;
 const pauses = [400, 1600, 4000];
+// What is sent while the page goes away may have 64 KiB in all; browsers refuse more.
+const KEPT_ALIVE = 30_000;
 
 /** What the service refused, in its own words. */
 export class Refusal extends Error {
@@ -27,7 +29,7 @@ async function refusalOf(answer) {
 async function attempt(url, body, { key, accept }) {
   const headers = { Accept: accept, "X-CSRFToken": csrf };
   if (key) headers["Idempotency-Key"] = key;
-  const answer = await fetch(url, { method: "POST", body, headers, redirect: "manual", keepalive: true });
+  const answer = await fetch(url, { method: "POST", body, headers, redirect: "manual", keepalive: String(body).length < KEPT_ALIVE });
   if (answer.ok) return answer;
   throw answer.type === "opaqueredirect" ? await refusalOf(new Response(null, { status: 401 })) : await refusalOf(answer);
 }
