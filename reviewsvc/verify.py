@@ -24,18 +24,17 @@ import hashlib
 import heapq
 import json
 import re
+import shlex
 import sys
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping  # noqa: TC003 - shorter, in a file that is to be read
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 VERIFIED, SELF_CONSISTENT, INCOMPLETE, TAMPERED = "VERIFIED", "SELF-CONSISTENT", "INCOMPLETE", "TAMPERED"
-EXIT_CODES = {VERIFIED: 0, SELF_CONSISTENT: 2, INCOMPLETE: 2, TAMPERED: 1}
-COULD_NOT_RUN = 3
+EXIT_CODES, COULD_NOT_RUN = {VERIFIED: 0, SELF_CONSISTENT: 2, INCOMPLETE: 2, TAMPERED: 1}, 3
 
 
 class WrongError(ValueError):
@@ -94,12 +93,6 @@ def _decode_point(data: bytes) -> Point | None:
     return x, y, 1, x * y % PRIME
 
 
-def _encode_point(point: Point) -> bytes:
-    inverse = pow(point[2], -1, PRIME)
-    x, y = point[0] * inverse % PRIME, point[1] * inverse % PRIME
-    return (y | (x & 1) << 255).to_bytes(KEY_BYTES, "little")
-
-
 BASE = _decode_point((4 * pow(5, -1, PRIME) % PRIME).to_bytes(KEY_BYTES, "little")) or NEUTRAL
 
 
@@ -110,20 +103,20 @@ def verify_ed25519(key: bytes, message: bytes, signature: bytes) -> bool:
     fits = len(key) == KEY_BYTES and len(signature) == SIGNATURE_BYTES and s < ORDER
     if point is None or not fits or _sum(COFACTOR, point, 0, NEUTRAL)[0] == 0:
         return False
-    hashed = hashlib.sha512(signature[:KEY_BYTES] + key + message).digest()
-    k = int.from_bytes(hashed, "little") % ORDER
+    k = int.from_bytes(hashlib.sha512(signature[:KEY_BYTES] + key + message).digest(), "little") % ORDER
     minus_a = (PRIME - point[0], point[1], 1, PRIME - point[3])
-    return _encode_point(_sum(s, BASE, k, minus_a)) == signature[:KEY_BYTES]
+    x, y, z, _ = _sum(s, BASE, k, minus_a)
+    x, y = x * pow(z, -1, PRIME) % PRIME, y * pow(z, -1, PRIME) % PRIME
+    return (y | (x & 1) << 255).to_bytes(KEY_BYTES, "little") == signature[:KEY_BYTES]
 
 
 # ---- 2. Notes: C2SP signed-note, tlog-checkpoint, cosignature/v1, tlog-proof, tlog-policy -----------------
 # A note is a text, an empty line, and lines "— NAME BASE64(key id of 4 bytes ‖ signature)". Signatures of
 # keys that nobody told of are ignored: so keys are changed, and so witnesses cosign.
 ED25519, COSIGNATURE, ML_DSA = 0x01, 0x04, 0x06
-ID_BYTES, TIME_BYTES, HASH_BYTES = 4, 8, 32
-DASH, NAME = "\u2014 ", r"[^+\s]+"
-LARGEST = (1 << 63) - 1
-PROOF_HEADER = "c2sp.org/tlog-proof@v1"
+ID_BYTES, TIME_BYTES, HASH_BYTES, MOST_SIGNATURES = 4, 8, 32, 100
+DASH, NAME, PROOF_HEADER = "\u2014 ", r"[^+\s]+", "c2sp.org/tlog-proof@v1"
+LARGEST, MOST_BYTES = (1 << 63) - 1, 1 << 26
 
 
 def unbase64(text: str) -> bytes:
@@ -197,10 +190,8 @@ def open_note(data: bytes, keys: Iterable[Key] = ()) -> Note:
     text, empty, signatures = whole.rpartition("\n\n")  # the last empty line: the text may have some itself
     lines = signatures[:-1].split("\n")
     is_text = whole.encode() == data and not re.search(r"[\x00-\x09\x0b-\x1f]", whole)
-    must(
-        is_text and empty and whole.endswith("\n"),
-        "a note is a text, an empty line and signatures, each line ended by a newline",
-    )
+    told = "a note is a text, an empty line and signatures, at most 100, each line ended by a newline"
+    must(is_text and empty and whole.endswith("\n") and len(lines) <= MOST_SIGNATURES, told)
     known = {(key.name, key.key_id): key for key in keys if key.kind in {ED25519, COSIGNATURE}}
     note = Note(f"{text}\n", [], [])
     for line in lines:
@@ -267,9 +258,8 @@ class Policy:
                 return len({log.key for log in self.logs}) == len(self.logs)
             case ["witness", name, key, *url] if len(url) <= 1 and name not in {*known, "none"}:
                 self.witnesses[name] = parse_key(key)
-                return self.witnesses[name].kind != ED25519 and len(
-                    {each.key for each in self.witnesses.values()}
-                ) == len(self.witnesses)
+                distinct = {each.key for each in self.witnesses.values()}
+                return self.witnesses[name].kind != ED25519 and len(distinct) == len(self.witnesses)
             case ["group", name, threshold, *members] if members and name not in {*known, "none"}:
                 taken = [each for _, others in self.groups.values() for each in others] + members
                 needed = {"all": len(members), "any": 1}.get(threshold) or parse_int(threshold)
@@ -290,8 +280,7 @@ class Policy:
 
 
 # ---- 3. The Merkle tree: RFC 6962, and the paths of C2SP tlog-tiles ---------------------------------------
-EMPTY_ROOT = hashlib.sha256(b"").digest()
-WIDTH, HEIGHT = 256, 8
+EMPTY_ROOT, WIDTH, HEIGHT = hashlib.sha256(b"").digest(), 256, 8
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -396,9 +385,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def has(value: object, kinds: Mapping[str, type]) -> bool:
     """Say whether a value is an object of exactly these members, in this order, each of its type."""
-    if type(value) is not dict or list(value) != list(kinds):
-        return False
-    return all(type(value[name]) is kind for name, kind in kinds.items())
+    return type(value) is dict and [(name, type(each)) for name, each in value.items()] == [*kinds.items()]
 
 
 def parse_entry(body: bytes) -> dict[str, Any]:
@@ -406,8 +393,7 @@ def parse_entry(body: bytes) -> dict[str, Any]:
     entry: dict[str, Any] = parse_json(body)
     begins = type(entry) is dict and has(dict([*entry.items()][: len(ENTRY)]), ENTRY) and entry["v"] == 1
     must(begins, "it does not begin as every entry does")
-    in_order = list(entry) == [*ENTRY, *(name for name in PARTS if name in entry)]
-    must(in_order, "its members are not those of an entry, in their order")
+    must(list(entry) == [*ENTRY, *(name for name in PARTS if name in entry)], "its members are not in order")
     for name, kinds in PARTS.items():
         lawful = has(entry.get(name), kinds) or (name == "facts" and type(entry.get(name)) is dict)
         must(name not in entry or lawful, f"its member {name} is not as it should be")
@@ -417,46 +403,60 @@ def parse_entry(body: bytes) -> dict[str, Any]:
 
 
 # ---- 5. Files of a folder or a zip ------------------------------------------------------------------------
-READ_FAULTS = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, UnicodeError)
-
-
 class Files:
     """The files of a bundle by name; nothing is ever written."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._zip = path, None
         if path.is_dir():
-            self.names = {each.relative_to(path).as_posix() for each in path.rglob("*") if not each.is_dir()}
+            found = [each for each in path.rglob("*") if each.is_symlink() or not each.is_dir()]
+            self.names = {each.relative_to(path).as_posix() for each in found}
             return
         try:
             self._zip = zipfile.ZipFile(path)
-        except (*READ_FAULTS, ValueError) as error:
+        except Exception as error:
             raise WrongError(f"the zip cannot be read, it was cut off or changed: {error}") from error
-        inside = [each.filename for each in self._zip.infolist() if not each.is_dir()]
-        self.names = set(inside)
+        inside = [each for each in self._zip.infolist() if each.file_size or not each.is_dir()]
+        self.names = {each.filename for each in inside}
         must(len(inside) == len(self.names), "the zip has two files of one name")
+        alone = not self._zip.comment and min([each.header_offset for each in inside], default=0) == 0
+        must(alone, "the zip has something before its files, or a comment: other programs may read others")
+        must(sum(each.file_size for each in inside) < MOST_PACKED * path.stat().st_size, "it is a zip bomb")
 
-    @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file as a stream."""
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes, some at a time."""
         must(name in self.names, f"the file {name} is missing", MissingError)
+        must(self._zip or (self._path / name).is_file(), f"{name} is no file")
         try:
             with (self._path / name).open("rb") if self._zip is None else self._zip.open(name) as stream:
-                yield stream
-        except READ_FAULTS as error:
-            raise WrongError(f"the file {name} cannot be read: {error}") from error
+                while data := stream.read(1 << 20):
+                    yield data
+        except Exception as error:
+            kind = MissingError if self._zip is None else WrongError  # a disk's fault, or a changed zip's
+            raise kind(f"the file {name} cannot be read: {error or type(error).__name__}") from error
 
     def read(self, name: str) -> bytes:
         """Read a file whole: one of those that are lawfully small."""
-        with self.open(name) as stream:
-            return stream.read()
+        data = b""
+        for block in self.blocks(name):
+            data += block
+            must(len(data) <= MOST_BYTES, f"{name} is larger than any honest one")
+        return data
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Yield a file's lines."""
+        rest = b""
+        for block in self.blocks(name):
+            *whole, rest = (rest + block).split(b"\n")
+            must(len(rest) <= MOST_BYTES, f"{name} has a line that is longer than any honest one")
+            yield from whole
+        yield from [rest] if rest else []
 
     def sha256(self, name: str) -> str:
         """Return a file's SHA-256 in hex."""
         hashed = hashlib.sha256()
-        with self.open(name) as stream:
-            while data := stream.read(1 << 20):
-                hashed.update(data)
+        for block in self.blocks(name):
+            hashed.update(block)
         return hashed.hexdigest()
 
     def under(self, folder: str) -> list[str]:
@@ -466,7 +466,7 @@ class Files:
 
 
 # ---- 6. A log: tiles against the signed root, entries against tiles, links, payloads ----------------------
-MOST_FINDINGS = 100
+MOST_FINDINGS, MOST_PACKED = 100, 1_100  # deflate packs 1,032 to 1
 ENTRY_LINE = rb'\{"v":1,"log":"[^"]*","seq":(0|[1-9][0-9]{0,18}),'
 PAYLOAD_LINE = rb'\{"seq":(0|[1-9][0-9]{0,18}),'
 SEALED = {"log": str, "size": int, "root": str, "previous": int, "proof": list, "note": str}
@@ -486,7 +486,7 @@ class Findings:
         """Remember what goes wrong in a block, and go on behind it."""
         try:
             yield
-        except (WrongError, MissingError) as error:
+        except (WrongError, MissingError, RecursionError) as error:
             verdict = INCOMPLETE if isinstance(error, MissingError) else TAMPERED
             self.verdict = TAMPERED if TAMPERED in {verdict, self.verdict} else verdict
             if len(self.found) < MOST_FINDINGS:
@@ -500,8 +500,7 @@ class Tiles:
         self._files, self._folder, self._size = files, folder, checkpoint.entries
         self._known: dict[int, tuple[int, list[bytes]]] = {}
         self._edges: dict[int, list[bytes]] = {}
-        rest: list[bytes] = []
-        level = 0
+        level, rest = 0, list[bytes]()
         while count := self._size >> level * HEIGHT:
             if count % WIDTH:
                 self._edges[level] = self._read(level, count // WIDTH, count % WIDTH)
@@ -543,10 +542,10 @@ class RootChain:
         facts: dict[str, Any] = entry.get("facts", {})
         must(has(facts, SEALED), "its facts are not those of a checkpoint")
         log, size, previous, hashes = facts["log"], facts["size"], facts["previous"], facts["proof"]
-        lawful = all(re.fullmatch("[0-9a-f]{64}", str(each)) for each in [facts["root"], *hashes])
-        must(lawful, "its hashes are not in their form")
+        texts = [each if type(each) is str else "" for each in [facts["root"], *hashes]]
+        must(all(re.fullmatch("[0-9a-f]{64}", each) for each in texts), "its hashes are not in their form")
         root, proof = bytes.fromhex(facts["root"]), [bytes.fromhex(each) for each in hashes]
-        signed = parse_checkpoint(open_note(facts["note"].encode("utf-8", "replace")).text)
+        signed = parse_checkpoint(open_note(facts["note"].encode("utf-8", "surrogatepass")).text)
         must(signed == (f"{self.origin}/{log}", size, root), "its note is not of what its facts say")
         must(entry.get("ref") == {"log": log, "seq": size - 1}, f"its ref is not entry {size - 1} of {log}")
         before, old_root = self._last.get(log, (0, EMPTY_ROOT))
@@ -583,9 +582,8 @@ class LogCheck:
                     else:
                         self._entry(tiles, seq, data)
             wanted = scope["behind"] - scope["first"] if self._is_range else scope["entries"]
-            must(
-                self.count == wanted, f"{wanted} entries should be here, there are {self.count}", MissingError
-            )
+            told = f"{wanted} entries should be here, there are {self.count}"
+            must(self.count == wanted, told, MissingError)
             must(not self.silent, f"{self.silent} payloads are neither disclosed nor withheld", MissingError)
 
     def _bundles(self) -> Iterator[tuple[int, int, bytes]]:
@@ -602,7 +600,7 @@ class LogCheck:
     def _lines(self, folder: str, rank: int, start: bytes) -> Iterator[tuple[int, int, bytes]]:
         for name in self._files.under(f"{self._folder}/{folder}"):
             with self._findings.noting(self.scope["name"]):
-                for line in self._files.read(name).removesuffix(b"\n").split(b"\n"):
+                for line in self._files.lines(name):
                     matched = re.match(start, line)
                     must(matched, f"{name} has a line that does not begin as it should: {line[:60]!r}")
                     yield int(matched[1]) if matched else 0, rank, line
@@ -651,7 +649,7 @@ class LogCheck:
         form = "text" if "text" in line else "base64"
         lawful = has(line, {"seq": int, "salt": str, form: str}) and len(line["salt"]) == 2 * HASH_BYTES
         must(lawful and re.fullmatch("[0-9a-f]*", line["salt"]), "its disclosed payload is malformed")
-        payload = line[form].encode("utf-8", "replace") if form == "text" else unbase64(line[form])
+        payload = line[form].encode("utf-8", "surrogatepass") if form == "text" else unbase64(line[form])
         commit = hashlib.sha256(bytes.fromhex(line["salt"]) + payload).hexdigest()
         told = f"its disclosed payload has the hash {commit}, the entry commits to {said['commit']}"
         must(commit == said["commit"] and len(payload) == said["size"], told)
@@ -659,10 +657,10 @@ class LogCheck:
 
 
 # ---- 7. A bundle: the export's entry vouches for the manifest, the manifest for every file ----------------
-FORMAT = "reviewsvc.bundle/1"
-MANIFEST, EXPORT, KEYS = "manifest.json", "export.tlog-proof", "keys.json"
+FORMAT, MANIFEST, EXPORT, KEYS = "reviewsvc.bundle/1", "manifest.json", "export.tlog-proof", "keys.json"
 HEAD = {"format": str, "origin": str, "root": str, "question": dict, "logs": list, "files": dict}
 GRACE = 60_000_000  # microseconds: a checkpoint is signed a moment before the entry that carries it
+LOG_PARTS = "checkpoint", "tile/", "entries/", "payloads/"
 NOT_CHECKED = "is present, not checked here"
 STAMP_LINE = "openssl ts -verify -in {0}.tsr -data {0}.checkpoint -CAfile CA.pem"
 ML_DSA_LINE = "openssl pkeyutl -verify -pubin -inkey KEY.pem -rawin -in TEXT -sigfile SIGNATURE"
@@ -734,7 +732,7 @@ class BundleCheck:
 
     def __init__(self, files: Files, trust: Trust, findings: Findings) -> None:
         self._files, self._trust, self._noting, self._findings = files, trust, findings.noting, findings
-        self.logs: list[LogCheck] = []
+        self.logs, self.is_whole = list[LogCheck](), False
         with self._noting(MANIFEST):
             data = files.read(MANIFEST)
             with self._noting(KEYS):
@@ -743,22 +741,23 @@ class BundleCheck:
                 self._check_export(hashlib.sha256(data).hexdigest())
             self._said = self._manifest(data)
             root, *others = self._said["logs"]
-            whole = root["scope"] == "range" and root["entries"] == root["size"]
-            self._chain = RootChain(self._said["origin"], root["name"], whole=whole)
+            self.is_whole = root["scope"] == "range" and root["behind"] - root["first"] == root["size"]
+            self._chain = RootChain(self._said["origin"], root["name"], whole=self.is_whole)
             self._chain.wanted = {scope["name"]: (scope["size"], scope["root"]) for scope in others}
+            known = tuple(f"logs/{log['name']}/{part}" for log in self._said["logs"] for part in LOG_PARTS)
             for name in sorted({*files.names, *self._said["files"]} - {MANIFEST, EXPORT}):
                 with self._noting(name):
-                    listed = self._said["files"].get(name)
+                    listed, found = self._said["files"].get(name), files.sha256(name)
                     must(listed, f"{MANIFEST} does not list this file")
-                    must(
-                        (found := files.sha256(name)) == listed,
-                        f"its SHA-256 is {found}, {MANIFEST} says {listed}",
-                    )
+                    lawful = all(part.strip(".") for part in name.split("/")) and "\\" not in name
+                    lawful = lawful and (name.startswith(known) or not name.startswith("logs/"))
+                    must(lawful, f"no file of a bundle is called so, or {MANIFEST} names no such log")
+                    must(found == listed, f"its SHA-256 is {found}, {MANIFEST} says {listed}")
             for scope in self._said["logs"]:
                 with self._noting(scope["name"]):
                     self._check_log(scope)
         for name in sorted(each for each in files.names if each.endswith(".tsr")):
-            trust.remarks.append(f"a time stamp {NOT_CHECKED}: {STAMP_LINE.format(name[:-4])}")
+            trust.remarks.append(f"a time stamp {NOT_CHECKED}: {STAMP_LINE.format(shlex.quote(name[:-4]))}")
 
     def _check_export(self, manifest_hash: str) -> None:
         entry, _, note, extra = read_proved(self._files.read(EXPORT), self._trust)
@@ -777,7 +776,8 @@ class BundleCheck:
             lawful = has(scope, SCOPE) and 0 <= scope["first"] <= scope["behind"] <= scope["size"]
             must(lawful, "what it says of a log is not as it should be")
         said["logs"].sort(key=lambda scope: scope["name"] != said["root"])
-        must(said["logs"] and said["logs"][0]["name"] == said["root"], "it has no root log")
+        rooted = said["logs"] and said["logs"][0]["name"] == said["root"] and re.match("root/", said["root"])
+        must(rooted, "it has no root log")
         return said
 
     def _check_log(self, scope: dict[str, Any]) -> None:
@@ -798,17 +798,16 @@ class BundleCheck:
         self._trust.check_time(note, self._chain.sealed_at[name], self._chain.sealed_at[name])
         since, until = (self._said["question"].get(edge) for edge in ("from", "until"))
         if scope["scope"] == "range":
-            begins = type(since) is not int or scope["first"] == 0 or check.times[0] < since
+            begins = scope["first"] == 0 or (type(since) is int and 0 < check.times[0] < since)
             must(begins, f"it begins at {check.times[0]}: entries since {since} may lack", MissingError)
-            ends = type(until) is not int or scope["behind"] == size or check.times[1] >= until
+            ends = scope["behind"] == size or (type(until) is int and check.times[1] >= until)
             must(ends, f"it ends at {check.times[1]}: entries until {until} may lack", MissingError)
 
 
 # ---- 8. A receipt, the report, the command ----------------------------------------------------------------
 def check_receipt(data: bytes, trust: Trust) -> list[str]:
     """Check an entry and its proof, and then the root's entry that seals that checkpoint, and its proof."""
-    shown: list[str] = []
-    sealed = Checkpoint("", 0, EMPTY_ROOT)
+    shown, sealed = list[str](), Checkpoint("", 0, EMPTY_ROOT)
     for part in re.split(rb"(?<=\n)(?=\{)", data):
         entry, checkpoint, note, _ = read_proved(part, trust)
         if shown:
@@ -836,18 +835,18 @@ def verify(path: Path, keys: list[Key] | None = None, policy: Policy | None = No
         else:
             check = BundleCheck(Files(path), trust, findings)
     logs = check.logs if check else []
-    scopes = [each.scope["scope"] for each in logs]
+    picked = {each.scope["scope"] for each in logs[1:]} - {"range"}
     for each in logs:
-        payloads = ", ".join(f"{count} {what}" for what, count in sorted(each.payloads.items())) or "none"
-        what = "picked" if each.scope["scope"] == "picked" else f"all from {each.scope['first']}"
-        told = f"{each.count} entries, {what}, of {each.scope['size']}; payloads: {payloads}"
+        told = ", ".join(f"{count} {what}" for what, count in sorted(each.payloads.items())) or "none"
+        what = f"all from {each.scope['first']}" if each.scope["scope"] == "range" else "picked"
+        told = f"{each.count} entries, {what}, of {each.scope['size']}; payloads: {told}"
         shown.append(f"{each.scope['name']}: {told}")
     unproved = {
         "that producers sent everything, or the truth; anything behind the checkpoints that are here": True,
         "who made this: without --keys, whoever made it could have made all of it": keys is None,
         "that others were shown the same: witnesses tell, with --policy": not policy or policy.is_met(set()),
-        "that nothing was left out of the logs that are picked from": {*scopes[1:]} - {"range"},
-        "that the root, not here as a whole, sealed no two histories of a log": {*scopes[:1]} - {"range"},
+        "that nothing was left out of the logs that are picked from": picked,
+        "that the root, not here as a whole, sealed no two histories of a log": check and not check.is_whole,
         "why a payload is withheld; that the views, which are not authoritative, are true": check,
     }
     return {
@@ -866,12 +865,12 @@ def as_text(report: dict[str, Any]) -> str:
         place = each["log"] if each["seq"] is None else f"{each['log']}, seq {each['seq']}"
         lines.append(f"  {each['verdict']}: {place}: {each['what']}")
     lines += [f"  remark: {each}" for each in report["remarks"]]
-    return "\n".join([*lines, *(f"  not proved: {each}" for each in report["not_proved"])])
+    return "\n".join(map(plain, [*lines, *(f"  not proved: {each}" for each in report["not_proved"])]))
 
 
 def plain(text: str) -> str:
     """Leave nothing in a text that a terminal would act upon, or that its encoding may lack."""
-    return re.sub(r"[^\n -~]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(r"[^ -~]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -883,16 +882,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="a folder, a zip, or a receipt")
     try:
         given = parser.parse_args(arguments)
-        lines = given.keys.read_text("utf-8").split("\n") if given.keys else []
-        keys = [parse_key(line.strip()) for line in lines if line.strip()] if given.keys else None
+        keys = given.keys and [parse_key(line) for line in given.keys.read_text("utf-8-sig").split()]
         policy = Policy(given.policy.read_bytes()) if given.policy else None
         report = verify(given.bundle, keys, policy)
+        print(json.dumps(report) if given.json else as_text(report), flush=True)  # noqa: T201 - its result
     except SystemExit as error:
         return COULD_NOT_RUN if error.code else 0
-    except Exception as error:  # noqa: BLE001 - whoever verifies is owed a sentence, never a trace
-        sys.stderr.write(plain(f"It could not run: {error or type(error).__name__}\n"))
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a sentence is owed, never a trace
+        sys.stdout = None  # what it could not write is not tried again
+        with suppress(OSError, AttributeError):
+            sys.stderr.write(f"{plain(f'It could not run: {error or type(error).__name__}')}\n")
         return COULD_NOT_RUN
-    sys.stdout.write(f"{json.dumps(report)}\n" if given.json else plain(f"{as_text(report)}\n"))
     return EXIT_CODES[report["verdict"]]
 
 

@@ -162,14 +162,17 @@ def _payload(folder: Path, old: str, new: str) -> None:
 
 
 def sign_all_anew(folder: Path, mine: Signer) -> None:
-    for name in (CAPTURED, "root/0"):
-        path = folder / f"logs/{name}/checkpoint"
+    for path in folder.rglob("checkpoint"):
+        name = path.parent.relative_to(folder / "logs").as_posix()
         path.write_text(_signed(path.read_text(), mine, name))
     keys = {"keys": [{"vkey": mine.verifier().text(), "valid_from": 0}]}
     (folder / "keys.json").write_text(json.dumps(keys))
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    for name in manifest["files"]:
-        manifest["files"][name] = sha256((folder / name).read_bytes()).hexdigest()
+    manifest["files"] = {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in {"manifest.json", EXPORT}
+    }
     told = json.dumps(manifest).encode()
     (folder / "manifest.json").write_bytes(told)
     entry = json.loads((folder / EXPORT).read_bytes().partition(b"\n")[0])

@@ -1,13 +1,18 @@
 """What is done to a bundle, and what its verifier says of it."""
 
 import json
+import os
 import random
 import shutil
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from subprocess import PIPE, run
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +26,7 @@ from tests.fixtures.cases import event
 from tests.fixtures.installed import ORIGIN
 from tests.fixtures.template import Template
 from tests.integration.bundle_edits import CAPTURED, EDITS, ENTRIES, EXPORT, change, sign_all_anew
+from tests.integration.bundle_makers import LIES
 
 pytestmark = pytest.mark.real
 
@@ -117,10 +123,15 @@ def test_a_zip_that_was_cut_off_is_told(made: Bundled, tmp_path: Path, kept: flo
 
 
 def test_a_zip_that_was_packed_anew_is_the_same_bundle(made: Bundled, tmp_path: Path) -> None:
-    with ZipFile(tmp_path / "again.zip", "w", ZIP_DEFLATED) as packed:
-        for path in reversed([*files(made), made.folder / "verify.py"]):
-            packed.write(path, path.relative_to(made.folder).as_posix())
-    assert judged(made, tmp_path / "again.zip") == ("VERIFIED", [])
+    for method in (ZIP_DEFLATED, ZIP_LZMA):
+        with ZipFile(tmp_path / "again.zip", "w", method) as packed:
+            for path in reversed([*files(made), made.folder / "verify.py"]):
+                packed.write(path, path.relative_to(made.folder).as_posix())
+        assert judged(made, tmp_path / "again.zip") == ("VERIFIED", [])
+    data = bytearray((tmp_path / "again.zip").read_bytes())
+    data[1000 : len(data) // 2 : 200] = bytes(len(range(1000, len(data) // 2, 200)))
+    (tmp_path / "again.zip").write_bytes(data)
+    assert judged(made, tmp_path / "again.zip")[0] == "TAMPERED"
 
 
 def test_a_zip_with_two_files_of_one_name_is_tampering(made: Bundled, tmp_path: Path) -> None:
@@ -175,6 +186,83 @@ def test_a_bundle_forged_from_its_first_entry_on_is_told_by_keys_from_elsewhere(
     report = made.verify(made.folder, keys=False)
     assert (report["verdict"], report["findings"]) == ("SELF-CONSISTENT", [])
     assert any("could have made all of it" in each for each in report["not_proved"])
+
+
+@pytest.mark.parametrize("name", sorted(LIES))
+def test_a_manifest_that_says_what_is_not_here_is_told_though_the_log_vouches_for_it(
+    made: Bundled, name: str
+) -> None:
+    lie, expected = LIES[name]
+    manifest = made.manifest()
+    lie(made.folder, manifest)
+    (made.folder / "manifest.json").write_text(json.dumps(manifest))
+    sign_all_anew(made.folder, Signer(ORIGIN, ED25519, b"1" * 32))
+    report = made.verify(made.folder, keys=False)
+    assert (report["verdict"], len(report["findings"])) == (expected, 1), report["findings"]
+
+
+def test_a_root_that_is_not_here_as_a_whole_is_said_not_to_be_proved(made: Bundled) -> None:
+    manifest = made.manifest()
+    root = manifest["logs"][0]
+    (path,) = (made.folder / "logs/root/0/tile/entries").rglob("*.p/*")
+    kept = verify.parse_entries(path.read_bytes(), root["size"])[3:]
+    path.unlink()
+    lines = made.folder / "logs/root/0/entries/000000000000003.jsonl"
+    lines.parent.mkdir()
+    lines.write_bytes(b"".join(entry + b"\n" for entry in kept))
+    root |= {"first": 3, "entries": len(kept)}
+    (made.folder / "manifest.json").write_text(json.dumps(manifest))
+    sign_all_anew(made.folder, Signer(ORIGIN, ED25519, b"1" * 32))
+    report = made.verify(made.folder, keys=False)
+    assert report["findings"] == []
+    assert any("sealed no two histories" in each for each in report["not_proved"])
+
+
+def test_a_folder_with_links_and_pipes_in_it_is_told_and_never_waited_for(made: Bundled) -> None:
+    (made.folder / "more").symlink_to("/")
+    (made.folder / "cover.pdf").unlink()
+    (made.folder / "cover.pdf").symlink_to("/dev/zero")
+    (made.folder / "keys.json").unlink()
+    os.mkfifo(made.folder / "keys.json")
+    verdict, findings = judged(made)
+    assert (verdict, {each["log"] for each in findings}) == ("TAMPERED", {"more", "cover.pdf", "keys.json"})
+
+
+ANOTHER = BytesIO()
+with ZipFile(ANOTHER, "w") as zipped:
+    zipped.writestr("manifest.json", "{}")
+AROUND: dict[str, Callable[[ZipFile], None]] = {
+    "a comment": lambda packed: setattr(packed, "comment", b"PK"),
+    "a folder with something in it": lambda packed: packed.writestr("views/", "more"),
+    "a name that ends at a NUL": lambda packed: packed.writestr(_named("cover.pdf\0.txt"), "more"),
+    "zeros without end": lambda packed: packed.writestr("zeros", bytes(50_000_000), ZIP_DEFLATED),
+}
+
+
+def _named(name: str) -> ZipInfo:
+    found = ZipInfo("cover.pdf")
+    found.filename = name
+    return found
+
+
+@pytest.mark.parametrize("case", AROUND)
+def test_a_zip_with_more_in_it_than_its_files_is_tampering(made: Bundled, tmp_path: Path, case: str) -> None:
+    zipped = Path(shutil.copy(made.zipped, tmp_path / "more.zip"))
+    with ZipFile(zipped, "a") as packed, warnings.catch_warnings(action="ignore"):
+        AROUND[case](packed)
+    assert judged(made, zipped)[0] == "TAMPERED"
+
+
+def test_a_zip_behind_another_is_tampering(made: Bundled, tmp_path: Path) -> None:
+    (tmp_path / "two.zip").write_bytes(ANOTHER.getvalue() + made.zipped.read_bytes())
+    assert judged(made, tmp_path / "two.zip")[0] == "TAMPERED"
+
+
+def test_what_cannot_be_printed_ends_in_a_sentence_and_no_verdict(made: Bundled) -> None:
+    words = [sys.executable, "-I", verify.__file__, "--keys", str(made.keys), str(made.zipped)]
+    with Path("/dev/full").open("w") as full:
+        ended = run(words, stdout=full, stderr=PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (3, 1)
 
 
 def test_a_manifest_of_another_bundle_is_tampering(originals: list[Bundled], made: Bundled) -> None:

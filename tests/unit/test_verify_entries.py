@@ -134,7 +134,16 @@ def test_the_page_for_outsiders_tells_its_sha256() -> None:
 
 def test_a_report_never_carries_what_a_terminal_would_act_upon() -> None:
     told = v.plain("\x1b[31mVERIFIED\u202e\n")
-    assert told == "\\u001b[31mVERIFIED\\u202e\n"
+    assert told == "\\u001b[31mVERIFIED\\u202e\\u000a"
+    report = {"verdict": "VERIFIED", "shown": ["a\nb"], "findings": [], "remarks": [], "not_proved": []}
+    assert v.as_text(report).splitlines() == ["VERIFIED", "  a\\u000ab"]
+
+
+def test_a_note_has_at_most_a_hundred_signatures() -> None:
+    line = "\u2014 a AAAAAAA=\n"
+    assert len(v.open_note(f"text\n\n{line * 100}".encode()).unknown) == 100
+    with pytest.raises(v.WrongError, match="at most 100"):
+        v.open_note(f"text\n\n{line * 101}".encode())
 
 
 def test_a_key_that_signed_when_it_was_not_valid_is_told() -> None:
