@@ -99,7 +99,7 @@ def open_services(settings: Settings) -> Services:
         is_secure=settings.public_url.startswith("https://"),
         logs_open=settings.logs_open,
         exports=config.export_folder(settings),
-        erase_needs_two=settings.erase_second_person,
+        second_person=frozenset(settings.second_person),
         backup_days=settings.backup_days,
     )
 

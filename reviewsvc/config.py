@@ -12,6 +12,7 @@ from environs import EnvValidationError, FileAwareEnv, ValidationError
 
 SECURITY_PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS: Final = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+SECOND_PERSON: Final = ("erase", "export", "hold", "release", "restore")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 DATA_DIR: Final = Path(".reviewsvc")
@@ -142,7 +143,6 @@ class Settings:
     signer_socket: str = _setting("REVIEWSVC_SIGNER_SOCKET", "")
     verifier_keys_file: str = _setting("REVIEWSVC_VERIFIER_KEYS_FILE", "")
     erasure_journal: str = _setting("REVIEWSVC_ERASURE_JOURNAL", "")
-    restore_second_person: bool = _setting("REVIEWSVC_RESTORE_SECOND_PERSON", False)  # noqa: FBT003 - a default
     witness_key_file: str = _setting("REVIEWSVC_WITNESS_KEY_FILE", "")
     witness_state_file: str = _setting("REVIEWSVC_WITNESS_STATE_FILE", "")
     witness_logs_file: str = _setting("REVIEWSVC_WITNESS_LOGS_FILE", "")
@@ -162,7 +162,7 @@ class Settings:
     siem_cafile: str = _setting("REVIEWSVC_SIEM_CAFILE", "")
     siem_certfile: str = _setting("REVIEWSVC_SIEM_CERTFILE", "")
     siem_keyfile: str = _setting("REVIEWSVC_SIEM_KEYFILE", "")
-    erase_second_person: bool = _setting("REVIEWSVC_ERASE_SECOND_PERSON", False)  # noqa: FBT003 - a default
+    second_person: tuple[str, ...] = _setting("REVIEWSVC_SECOND_PERSON", (), kind="names")
     backup_days: int = _setting("REVIEWSVC_BACKUP_DAYS", 35, _whole(0, 3650))
     secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
@@ -272,6 +272,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "REVIEWSVC_ANCHOR_TSA_URL needs REVIEWSVC_ANCHOR_TSA_CA_FILE, by which its answers are judged."
     if settings.anchor_mail_to and not (settings.anchor_mail_from and settings.smtp_url):
         yield "REVIEWSVC_ANCHOR_MAIL_TO needs REVIEWSVC_ANCHOR_MAIL_FROM and REVIEWSVC_SMTP_URL."
+    if not set(settings.second_person) <= set(SECOND_PERSON):
+        yield f"REVIEWSVC_SECOND_PERSON must be some of {', '.join(SECOND_PERSON)}, separated by commas."
     if settings.heartbeat_seconds * 2 > settings.lease_minutes * 60:
         yield "REVIEWSVC_HEARTBEAT_SECONDS must be at most half of REVIEWSVC_LEASE_MINUTES."
 

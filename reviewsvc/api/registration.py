@@ -19,6 +19,7 @@ from reviewsvc.api import (
     queues,
     subjects,
     tasks,
+    wishes,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
@@ -32,6 +33,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     exports.blueprint,
     people.blueprint,
     subjects.blueprint,
+    wishes.blueprint,
 )
 
 _ABOUT: Final = (

@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from reviewsvc.api.task_schemas import LONGEST_PAGE
 from reviewsvc.usecases.subjects import LONGEST_REASON
+from reviewsvc.usecases.wishes import ACTS
 
 _LONGEST = 1_000
 _SUBJECT = {"description": "What producers call the subject"}
@@ -85,6 +86,31 @@ class SubjectExported(Schema):
     made_at = fields.AwareDateTime(required=True)
     predictions = fields.List(fields.Dict(), required=True)
     about = fields.List(fields.Dict(), required=True)
+
+
+class WishState(Schema):
+    """What somebody asked for, which a second person agrees to or refuses."""
+
+    wish_id = fields.UUID(required=True)
+    act = fields.String(required=True, validate=validate.OneOf(ACTS))
+    about = fields.String(required=True, validate=validate.OneOf(["subject", "model", "case"]))
+    name = fields.String(
+        required=True, metadata={"description": "A subject by its pseudonym, a case by its keyed hash"}
+    )
+    status = fields.String(required=True, validate=validate.OneOf(["waiting", "approved", "done", "refused"]))
+    requested_by = fields.String(required=True)
+    requested_at = fields.AwareDateTime(required=True)
+    settled_by = fields.String(required=True, allow_none=True)
+    settled_at = fields.AwareDateTime(required=True, allow_none=True)
+    done_at = fields.AwareDateTime(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+
+
+class WishList(Schema):
+    """What waits for a second person, the oldest first; 500 at most."""
+
+    items = fields.List(fields.Nested(WishState), required=True)
+    next = fields.String(required=True, allow_none=True)
 
 
 class HoldAsked(ReasonGiven):

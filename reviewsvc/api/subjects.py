@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from flask import Response
 from flask_smorest import Blueprint
 
 from reviewsvc.api.subject_schemas import (
@@ -15,7 +16,9 @@ from reviewsvc.api.subject_schemas import (
     ReasonGiven,
     SubjectAsked,
     SubjectExported,
+    WishState,
 )
+from reviewsvc.api.wishes import WAITS, asked_for
 from reviewsvc.usecases import erasures, holds, subject_export
 from reviewsvc.usecases.erasures import Erasure
 from reviewsvc.usecases.holds import HoldOn
@@ -42,7 +45,7 @@ def erase(asked: dict[str, Any]) -> dict[str, Any]:
         asked["reason"],
         actor=actor,
         at=held.clock(),
-        second_person=held.erase_needs_two,
+        second_person="erase" in held.second_person,
     )
     return _shown(made)
 
@@ -69,24 +72,6 @@ def show(erasure_id: UUID) -> dict[str, Any]:
     return _shown(erasures.get(services().sessions, services().keyring, erasure_id))
 
 
-@blueprint.post("/erasures/<uuid:erasure_id>/approve")
-@blueprint.response(202, ErasureState)
-@permission("subjects.erase")
-def approve(erasure_id: UUID) -> dict[str, Any]:
-    """Agree to an erasure that somebody else asked for."""
-    held, actor = services(), signed_in().actor
-    return _shown(erasures.approve(held.sessions, held.keyring, erasure_id, actor=actor, at=held.clock()))
-
-
-@blueprint.post("/erasures/<uuid:erasure_id>/refuse")
-@blueprint.response(200, ErasureState)
-@permission("subjects.erase")
-def refuse(erasure_id: UUID) -> dict[str, Any]:
-    """Refuse an erasure that waits, or take one's own wish back."""
-    held, actor = services(), signed_in().actor
-    return _shown(erasures.refuse(held.sessions, held.keyring, erasure_id, actor=actor, at=held.clock()))
-
-
 @blueprint.post("/erasures/<uuid:erasure_id>/left/<int:item>/told")
 @blueprint.response(200, ErasureState)
 @permission("subjects.erase")
@@ -99,24 +84,29 @@ def tell(erasure_id: UUID, item: int) -> dict[str, Any]:
 @blueprint.post("/exports")
 @blueprint.arguments(SubjectAsked)
 @blueprint.response(200, SubjectExported)
+@blueprint.alt_response(202, schema=WishState, description=WAITS)
 @permission("subjects.export")
-def export(asked: dict[str, Any]) -> dict[str, Any]:
+def export(asked: dict[str, Any]) -> dict[str, Any] | Response:
     """Give all that is held of a subject; that it was given is an entry."""
     held, actor = services(), signed_in().actor
-    made = subject_export.export(held.desk, asked["subject"], asked["reason"], actor=actor, at=held.clock())
-    return made._asdict()
+    subject, reason = asked["subject"], asked["reason"]
+    if "export" in held.second_person:
+        return asked_for(subject_export.ask(held.desk, subject, reason, actor=actor, at=held.clock()))
+    return subject_export.export(held.desk, subject, reason, actor=actor, at=held.clock())._asdict()
 
 
 @blueprint.post("/holds")
 @blueprint.arguments(HoldAsked)
 @blueprint.response(201, HoldState)
+@blueprint.alt_response(202, schema=WishState, description=WAITS)
 @permission("subjects.hold")
-def hold(asked: dict[str, Any]) -> dict[str, Any]:
+def hold(asked: dict[str, Any]) -> dict[str, Any] | Response:
     """Place a legal hold: what is held is neither erased nor dropped."""
     held, actor = services(), signed_in().actor
-    on = HoldOn(*(asked.get(name) for name in HoldOn._fields))
-    made = holds.place(held.sessions, held.keyring, on, asked["reason"], actor=actor, at=held.clock())
-    return made._asdict()
+    on, reason = HoldOn(*(asked.get(name) for name in HoldOn._fields)), asked["reason"]
+    if "hold" in held.second_person:
+        return asked_for(holds.ask(held.sessions, held.keyring, on, reason, actor=actor, at=held.clock()))
+    return holds.place(held.sessions, held.keyring, on, reason, actor=actor, at=held.clock())._asdict()
 
 
 @blueprint.get("/holds")
@@ -131,11 +121,16 @@ def list_holds() -> dict[str, Any]:
 @blueprint.post("/holds/<uuid:hold_id>/release")
 @blueprint.arguments(ReasonGiven)
 @blueprint.response(200, HoldState)
+@blueprint.alt_response(202, schema=WishState, description=WAITS)
 @permission("subjects.hold")
-def release(asked: dict[str, Any], hold_id: UUID) -> dict[str, Any]:
+def release(asked: dict[str, Any], hold_id: UUID) -> dict[str, Any] | Response:
     """End a legal hold."""
-    held, actor = services(), signed_in().actor
-    ended = holds.release(held.sessions, held.keyring, hold_id, asked["reason"], actor=actor, at=held.clock())
+    held, actor, reason = services(), signed_in().actor, asked["reason"]
+    if "release" in held.second_person:
+        return asked_for(
+            holds.ask_release(held.sessions, held.keyring, hold_id, reason, actor=actor, at=held.clock())
+        )
+    ended = holds.release(held.sessions, held.keyring, hold_id, reason, actor=actor, at=held.clock())
     return ended._asdict()
 
 

@@ -87,7 +87,7 @@ def adopt(
             click.echo(_NEEDLESS, err=True)
             return
         _check_agreed(planned, yes=yes)
-        if settings.restore_second_person and not adopting.ask(sessions, asked, at):
+        if "restore" in settings.second_person and not adopting.ask(sessions, asked, at):
             raise click.ClickException(_ASKED)
         again = partial(erasure.replay, Desk(sessions, keyring), erased, actor=asked.actor, at=at)
         done = adopting.adopt(sessions, keyring, asked, at, lambda: len(again()))

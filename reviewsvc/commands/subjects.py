@@ -8,12 +8,14 @@ from uuid import UUID
 
 import click
 
+from reviewsvc.commands.holds import hold, release, show_holds
 from reviewsvc.commands.house import acting, as_json, opened, show
+from reviewsvc.commands.wishes import refuse, subject_of, tell_wish, time_of, waiting
 
 if TYPE_CHECKING:
     from reviewsvc.commands.house import House
     from reviewsvc.usecases.erasures import Erasure
-    from reviewsvc.usecases.holds import Hold
+    from reviewsvc.usecases.subject_export import Exported
 
 _SUBJECT = click.argument("subject")
 _REASON = click.option("--reason", required=True, help="Why; it is kept, so name a letter, not a person.")
@@ -42,39 +44,32 @@ def erase(subject: str, reason: str, user: str | None, *, as_json: bool) -> None
         asked = erasures.request(
             house.sessions,
             house.keyring,
-            _subject(subject),
+            subject_of(subject),
             reason,
             actor=house.actor,
             at=house.at,
-            second_person=house.settings.erase_second_person,
+            second_person="erase" in house.settings.second_person,
         )
         _carry_out(house, asked.erasure_id, as_json=as_json)
 
 
 @subjects.command()
-@click.argument("erasure", type=click.UUID)
+@click.argument("wish", type=click.UUID)
 @acting
 @as_json
-def approve(erasure: UUID, user: str | None, *, as_json: bool) -> None:
-    """Agree to an erasure that somebody else asked for, and carry it out."""
-    from reviewsvc.usecases import erasures
+def approve(wish: UUID, user: str | None, *, as_json: bool) -> None:
+    """Agree to what somebody else asked for, and carry it out.
+
+    WISH is the id that `subjects waiting` shows. An export is for who asked: `subjects take`.
+    """
+    from reviewsvc.usecases import approvals
 
     with opened(user) as house:
-        erasures.approve(house.sessions, house.keyring, erasure, actor=house.actor, at=house.at)
-        _carry_out(house, erasure, as_json=as_json)
-
-
-@subjects.command()
-@click.argument("erasure", type=click.UUID)
-@acting
-@as_json
-def refuse(erasure: UUID, user: str | None, *, as_json: bool) -> None:
-    """Refuse an erasure that waits, or take back one's own."""
-    from reviewsvc.usecases import erasures
-
-    with opened(user) as house:
-        told = erasures.refuse(house.sessions, house.keyring, erasure, actor=house.actor, at=house.at)
-        _tell(house, told, as_json=as_json)
+        found = approvals.approve(house.sessions, house.keyring, wish, actor=house.actor, at=house.at)
+        if found.act == "erase":
+            _carry_out(house, wish, as_json=as_json)
+        else:
+            tell_wish(found, as_json=as_json)
 
 
 @subjects.command("list")
@@ -116,74 +111,46 @@ def told(erasure: UUID, item: int, user: str | None, *, as_json: bool) -> None:
 )
 @acting
 def export(subject: str, reason: str, output: Path | None, user: str | None) -> None:
-    """Write all that is held of SUBJECT, as JSON and as a text to read."""
+    """Write all that is held of SUBJECT, as JSON and as a text to read.
+
+    Where a second person is needed it waits until one says `subjects approve`; then `subjects take`.
+    """
+    from reviewsvc.usecases import subject_export
+    from reviewsvc.usecases.desk import Desk
+
+    with opened(user) as house:
+        desk, name = Desk(house.sessions, house.keyring), subject_of(subject)
+        if "export" in house.settings.second_person:
+            asked = subject_export.ask(desk, name, reason, actor=house.actor, at=house.at)
+            tell_wish(asked, as_json=output is None)
+            return
+        made = subject_export.export(desk, name, reason, actor=house.actor, at=house.at)
+    _write_export(made, output)
+
+
+@subjects.command()
+@click.argument("wish", type=click.UUID)
+@click.option(
+    "-o", "--output", type=_FILE, help="A zip with subject.json and subject.txt; else JSON on stdout."
+)
+@acting
+def take(wish: UUID, output: Path | None, user: str | None) -> None:
+    """Write an export that one asked for and a second person has agreed to, within seven days."""
     from reviewsvc.usecases import subject_export
     from reviewsvc.usecases.desk import Desk
 
     with opened(user) as house:
         desk = Desk(house.sessions, house.keyring)
-        made = subject_export.export(desk, _subject(subject), reason, actor=house.actor, at=house.at)
+        made = subject_export.take(desk, wish, actor=house.actor, at=house.at)
+    _write_export(made, output)
+
+
+def _write_export(made: "Exported", output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(made.as_json())
         return
     output.write_bytes(made.as_zip())
     click.echo(f"{output}: {len(made.predictions)} predictions, {len(made.about)} entries.", err=True)
-
-
-@subjects.command()
-@click.option("--subject", help="Hold what is kept of a subject; - reads it from stdin.")
-@click.option("--model", help="Hold what is kept of a model; with --case, of one case of it.")
-@click.option("--case", metavar="PREDICTION_ID", help="Hold one case of --model.")
-@click.option("--source", help="With --case: whose prediction, if several sources sent this id.")
-@_REASON
-@acting
-@as_json
-def hold(reason: str, user: str | None, *, as_json: bool, **on: str | None) -> None:
-    """Place a legal hold: what is held is neither erased nor dropped until `subjects release`."""
-    from reviewsvc.usecases import holds
-
-    if bool(on["subject"]) == bool(on["model"]) or (on["case"] and not on["model"]):
-        raise click.UsageError("Name --subject, or --model with or without --case.")
-    subject = _subject(on["subject"]) if on["subject"] else None
-    wanted = holds.HoldOn(subject, on["model"], on["case"], on["source"])
-    with opened(user) as house:
-        placed = holds.place(house.sessions, house.keyring, wanted, reason, actor=house.actor, at=house.at)
-    _tell_hold(placed, as_json=as_json)
-
-
-@subjects.command()
-@click.argument("hold_id", metavar="HOLD", type=click.UUID)
-@_REASON
-@acting
-@as_json
-def release(hold_id: UUID, reason: str, user: str | None, *, as_json: bool) -> None:
-    """End a legal hold."""
-    from reviewsvc.usecases import holds
-
-    with opened(user) as house:
-        ended = holds.release(house.sessions, house.keyring, hold_id, reason, actor=house.actor, at=house.at)
-    _tell_hold(ended, as_json=as_json)
-
-
-@subjects.command("holds")
-@as_json
-def show_holds(*, as_json: bool) -> None:
-    """Show legal holds: those that stand, then those that ended."""
-    from reviewsvc.usecases import holds
-
-    with opened() as house:
-        found = holds.every(house.sessions, house.keyring)
-    if as_json:
-        show({"items": [one._asdict() for one in found]})
-        return
-    for one in found:
-        _tell_hold(one, as_json=False)
-    if not found:
-        click.echo("There are no legal holds.", err=True)
-
-
-def _subject(given: str) -> str:
-    return sys.stdin.readline().rstrip("\r\n") if given == "-" else given
 
 
 def _carry_out(house: "House", erasure_id: UUID, *, as_json: bool) -> None:
@@ -215,9 +182,11 @@ def _write(house: "House", found: "Erasure") -> None:
     click.echo(f"{found.erasure_id}  {found.status}{held}  subject {found.subject}  {found.reason or ''}")
     final = _final(house, found)
     if final is not None:
-        click.echo(f"  gone since {_time(found.done_at)}; final {_time(final)}, when backups have expired")
+        click.echo(
+            f"  gone since {time_of(found.done_at)}; final {time_of(final)}, when backups have expired"
+        )
     for left in found.left:
-        done = f"told {_time(left.told_at)}" if left.told_at else "to be told"
+        done = f"told {time_of(left.told_at)}" if left.told_at else "to be told"
         click.echo(f"  {left.item}. {left.kind} {left.receiver}: {left.amount}, {done}")
 
 
@@ -232,13 +201,5 @@ def _final(house: "House", found: "Erasure") -> datetime | None:
     return final_at(found, house.settings.backup_days)
 
 
-def _time(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M}Z" if at else "never"
-
-
-def _tell_hold(found: "Hold", *, as_json: bool) -> None:
-    if as_json:
-        show(found._asdict())
-        return
-    ended = f", released {_time(found.released_at)}" if found.released_at else ""
-    click.echo(f"{found.hold_id}  {found.on} {found.name}, since {_time(found.placed_at)}{ended}")
+for _command in (refuse, waiting, hold, release, show_holds):
+    subjects.add_command(_command)

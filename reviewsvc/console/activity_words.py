@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, Group]] = {
         "Erasures and legal holds",
         (
             *("erasure_requested", "erasure_approved", "erasure_refused", "erasure", "receiver_told"),
+            *("wish_requested", "wish_approved", "wish_refused"),
             *("hold_placed", "hold_released", "subject_export", "retention"),
         ),
     ),
@@ -71,6 +72,9 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "erasure_approved": "Agreed to an erasure",
     "erasure_refused": "Refused an erasure",
     "erasure": "Erased a subject",
+    "wish_requested": "Asked for a second person's agreement: {object}",
+    "wish_approved": "Agreed to what somebody else had asked for: {object}",
+    "wish_refused": "Refused what was asked for: {object}",
     "receiver_told": "Told a receiver of an erasure",
     "hold_placed": "Placed a legal hold",
     "hold_released": "Released a legal hold",

@@ -18,12 +18,14 @@ from reviewsvc.console import (
     documents,
     entrance,
     frame,
+    holds,
     labels,
     people,
     quarantine,
     queues,
     subjects,
     tasks,
+    wishes,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
@@ -39,12 +41,14 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     desk.blueprint,
     documents.blueprint,
     entrance.blueprint,
+    holds.blueprint,
     labels.blueprint,
     people.blueprint,
     quarantine.blueprint,
     queues.blueprint,
     subjects.blueprint,
     tasks.blueprint,
+    wishes.blueprint,
 )
 
 

@@ -52,7 +52,9 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
         {"health.see", "gaps.accept", "quarantine.see", "quarantine.replay", "figures.see", "queues.see"}
     ),
     "admin": frozenset({"people.see", "people.manage", "tokens.manage", "sessions.manage"}),
-    "steward": frozenset({"subjects.erase", "subjects.export", "subjects.hold", "retention.set"}),
+    "steward": frozenset(
+        {"subjects.erase", "subjects.export", "subjects.hold", "subjects.approve", "retention.set"}
+    ),
 }
 
 # What concerns the whole installation is carried only by a role that is held everywhere.

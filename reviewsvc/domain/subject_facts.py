@@ -25,6 +25,21 @@ class Erasure(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     replayed: bool = False
 
 
+class Wished(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Somebody asked for an act that a second person must agree to, agreed to it, or refused it.
+
+    `act` is `export`, `hold` or `release`; what it is about is named as in `hold_placed`, a hold by its id.
+    """
+
+    wish: str
+    act: str
+    hold: str | None = None
+    subject: str | None = None
+    model: str | None = None
+    id: str | None = None
+    find: str | None = None
+
+
 class ReceiverTold(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Somebody who had received what was erased was told of it: which item of the erasure's list."""
 
@@ -84,6 +99,9 @@ KINDS: dict[str, type[Facts]] = {
     "erasure_approved": ErasureAsked,
     "erasure_refused": ErasureAsked,
     "erasure": Erasure,
+    "wish_requested": Wished,
+    "wish_approved": Wished,
+    "wish_refused": Wished,
     "receiver_told": ReceiverTold,
     "hold_placed": HoldPlaced,
     "hold_released": HoldReleased,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from reviewsvc.db import erasures, generation, holds, installations, logs, slots, subjects, tasks
+from reviewsvc.db import erasures, generation, holds, installations, logs, slots, subjects, tasks, wishes
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain import facts as f
 from reviewsvc.domain import review
@@ -39,7 +39,7 @@ class Erased(NamedTuple):
 def step(desk: Desk, journal: ErasureJournal, *, at: datetime) -> int:
     """Carry out the erasures that are agreed to; one under legal hold waits. Return how many were done."""
     with desk.sessions.begin() as session:
-        free = [one for one in erasures.approved(session) if not _is_held(session, one)]
+        free = [one for one in wishes.approved(session, wishes.ERASE) if not _is_held(session, one)]
     return len([one for one in free if run(desk, journal, one, at=at)])
 
 
@@ -52,8 +52,8 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
     with desk.sessions.begin() as session:
         # Alone from here on: no batch is built, no payload sealed with the key that goes.
         generation.bump(session)
-        row = erasures.lock(session, erasure_id)
-        if row is None or row.status != erasures.APPROVED:
+        row = wishes.lock(session, erasure_id)
+        if row is None or row.act != wishes.ERASE or row.status != wishes.APPROVED:
             return None
         key_id = bytes(row.key_id)
         if holds.on_subject(session, key_id):
@@ -62,7 +62,7 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
         ref = Ref(logs.names(session, [row.log_id])[row.log_id], row.seq)
         work = Work(session, desk, actor, at)
         done = _erase(work, erasure_id, key_id, ref=ref)
-        erasures.save(session, erasure_id, status=erasures.DONE, done_at=at)
+        wishes.save(session, erasure_id, status=wishes.DONE, done_at=at)
         # The key goes with the commit that follows. If this process ends between the line and the commit,
         # the wish stands and is carried out again; the journal names the key twice then, which is the same.
         journal.append(str(erasure_id), [key_id.hex()], work.clock)
@@ -90,7 +90,7 @@ def _replay_key(desk: Desk, line: Line, key_id: bytes, actor: Actor, at: datetim
 
 
 def _is_held(session: Session, erasure_id: UUID) -> bool:
-    row = erasures.get(session, erasure_id)
+    row = wishes.get(session, erasure_id)
     return row is None or bool(holds.on_subject(session, bytes(row.key_id)))
 
 
@@ -109,7 +109,7 @@ def _erase(work: Work, erasure_id: UUID, key_id: bytes, *, ref: Ref | None) -> E
     labelling.withdraw_erased(work, labels, place, log)
     erasures.add_erased(session, ErasedKeyRow(place.log_id, place.seq, key_id))
     if ref is None:
-        erasures.add_replayed(session, erasure_id, key_id, place, work.at)
+        wishes.add_replayed(session, erasure_id, key_id, place, work.at)
     erasures.add_left(session, erasure_id, left)
     return done
 

@@ -1,6 +1,5 @@
 """Legal holds: what may be neither erased nor dropped while one stands, on a subject, a model or a case."""
 
-import os
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,18 +10,20 @@ import sqlalchemy as sa
 from reviewsvc.crypto.keyed import find_hash, id_hash
 from reviewsvc.db import generation, predictions, versions
 from reviewsvc.db import holds as rows
+from reviewsvc.db import subjects as kept
+from reviewsvc.db import wishes as wished
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Ref, parse
-from reviewsvc.domain.moments import RANDOM_BYTES, moment, uuid7
+from reviewsvc.domain.moments import moment
 from reviewsvc.domain.projections import signed64
 from reviewsvc.domain.subject_rows import hold_released_row, hold_row
-from reviewsvc.usecases import subjects
+from reviewsvc.usecases import subjects, wishes
 from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
-from reviewsvc.usecases.erasures import reason_of
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.labels import ModelMissingError
+from reviewsvc.usecases.wishes import Wish
 
 _MOST = 500
 
@@ -64,16 +65,22 @@ def place(
     Raises SubjectMissingError, ModelMissingError, NotCapturedError, SeveralSourcesError, ReasonError.
     """
     reason = subjects.checked_reason(reason)
-    hold_id = uuid7(at, os.urandom(RANDOM_BYTES))
+    hold_id = wishes.new_id(at)
     with sessions.begin() as session:
         # Alone: an erasure or a drop that is under way ends first, the next one sees the hold.
         generation.bump(session)
-        said, model_id = _said(session, keyring, hold_id, on)
-        about = said.subject or said.model or ""
-        act = Said("hold_placed", said, secrets(reason=reason), about=about)
-        (where,) = record(session, keyring, [act], actor=actor, at=at)
-        rows.add(session, hold_row(where, said, model_id))
+        _place(session, keyring, _said(session, keyring, hold_id, on), reason, actor=actor, at=at)
     return get(sessions, keyring, hold_id)
+
+
+def ask(sessions: Sessions, keyring: Keyring, on: HoldOn, reason: str, *, actor: Actor, at: datetime) -> Wish:
+    """Ask for a hold, which stands once a second person agrees. Raises what `place` raises."""
+    wish_id = wishes.new_id(at)
+    with sessions.begin() as session:
+        on_what = _said(session, keyring, wishes.new_id(at), on)
+        said = sf.Wished(str(wish_id), wished.HOLD, **msgspec.structs.asdict(on_what))
+        wishes.add(session, keyring, wish_id, said, reason, actor=actor, at=at, second_person=True)
+    return wishes.get(sessions, keyring, wish_id)
 
 
 def release(
@@ -83,21 +90,64 @@ def release(
     reason = subjects.checked_reason(reason)
     with sessions.begin() as session:
         generation.bump(session)
-        row = rows.get(session, hold_id)
-        if row is None or row.released_seq is not None:
-            raise HoldMissingError("There is no such hold, or it has ended already.")
-        said = sf.HoldReleased(str(hold_id))
-        placed = msgspec.json.decode(parse(bytes(row.body)).facts, type=sf.HoldPlaced)
-        act = Said(
-            "hold_released",
-            said,
-            secrets(reason=reason),
-            about=placed.subject or placed.model or "",
-            ref=Ref(row.log, row.seq),
-        )
-        (where,) = record(session, keyring, [act], actor=actor, at=at)
-        rows.release(session, hold_released_row(where, said))
+        _release(session, keyring, hold_id, reason, actor=actor, at=at)
     return get(sessions, keyring, hold_id)
+
+
+def ask_release(
+    sessions: Sessions, keyring: Keyring, hold_id: UUID, reason: str, *, actor: Actor, at: datetime
+) -> Wish:
+    """Ask for a hold's end, once a second person agrees. Raises what `release` raises."""
+    wish_id = wishes.new_id(at)
+    with sessions.begin() as session:
+        _, placed = _standing(session, hold_id)
+        said = sf.Wished(str(wish_id), wished.RELEASE, **msgspec.structs.asdict(placed))
+        wishes.add(session, keyring, wish_id, said, reason, actor=actor, at=at, second_person=True)
+    return wishes.get(sessions, keyring, wish_id)
+
+
+def carry_out(
+    session: Session, keyring: Keyring, said: sf.Wished, reason: str, *, actor: Actor, at: datetime
+) -> None:
+    """Place or release what a second person has agreed to, under GEN alone.
+
+    Raises HoldMissingError, SubjectMissingError.
+    """
+    if said.act == wished.RELEASE:
+        _release(session, keyring, UUID(said.hold), reason, actor=actor, at=at)
+        return
+    if said.subject and not kept.has_key(session, bytes.fromhex(said.subject)):
+        raise subjects.SubjectMissingError("This subject has been erased meanwhile: nothing is left to hold.")
+    placed = sf.HoldPlaced(said.hold or "", said.subject, said.model, said.id, said.find)
+    _place(session, keyring, placed, reason, actor=actor, at=at)
+
+
+def _place(
+    session: Session, keyring: Keyring, said: sf.HoldPlaced, reason: str, *, actor: Actor, at: datetime
+) -> None:
+    model = versions.model(session, said.model) if said.model else None
+    about = said.subject or said.model or ""
+    act = Said("hold_placed", said, secrets(reason=reason), about=about)
+    (where,) = record(session, keyring, [act], actor=actor, at=at)
+    rows.add(session, hold_row(where, said, model.model_id if model else None))
+
+
+def _release(
+    session: Session, keyring: Keyring, hold_id: UUID, reason: str, *, actor: Actor, at: datetime
+) -> None:
+    row, placed = _standing(session, hold_id)
+    said = sf.HoldReleased(str(hold_id))
+    about, ref = placed.subject or placed.model or "", Ref(row.log, row.seq)
+    act = Said("hold_released", said, secrets(reason=reason), about=about, ref=ref)
+    (where,) = record(session, keyring, [act], actor=actor, at=at)
+    rows.release(session, hold_released_row(where, said))
+
+
+def _standing(session: Session, hold_id: UUID) -> tuple[sa.Row[Any], sf.HoldPlaced]:
+    row = rows.get(session, hold_id)
+    if row is None or row.released_seq is not None:
+        raise HoldMissingError("There is no such hold, or it has ended already.")
+    return row, msgspec.json.decode(parse(bytes(row.body)).facts, type=sf.HoldPlaced)
 
 
 def get(sessions: Sessions, keyring: Keyring, hold_id: UUID) -> Hold:
@@ -115,15 +165,15 @@ def every(sessions: Sessions, keyring: Keyring) -> list[Hold]:
         return [_hold(session, keyring, row) for row in rows.every(session, _MOST)]
 
 
-def _said(session: Session, keyring: Keyring, hold_id: UUID, on: HoldOn) -> tuple[sf.HoldPlaced, int | None]:
+def _said(session: Session, keyring: Keyring, hold_id: UUID, on: HoldOn) -> sf.HoldPlaced:
     if on.subject is not None:
         subject = subjects.key_of(session, keyring, on.subject)
-        return sf.HoldPlaced(str(hold_id), subject=subject.hex()), None
+        return sf.HoldPlaced(str(hold_id), subject=subject.hex())
     model = versions.model(session, on.model or "")
     if model is None:
         raise ModelMissingError(f"There is no model {on.model}.")
     if on.prediction_id is None:
-        return sf.HoldPlaced(str(hold_id), model=model.name), model.model_id
+        return sf.HoldPlaced(str(hold_id), model=model.name)
     key = keyring.hash_key(session, "prediction")
     find = find_hash(key, model.name, on.prediction_id).hex()
     known = {bytes(row.id_hash) for row in predictions.find(session, model.name, signed64(find))}
@@ -133,24 +183,26 @@ def _said(session: Session, keyring: Keyring, hold_id: UUID, on: HoldOn) -> tupl
         raise SeveralSourcesError(f"Several sources sent a prediction {on.prediction_id}: name one.")
     if not known:
         raise NotCapturedError(f"No prediction {on.prediction_id} of {model.name} has been captured.")
-    return sf.HoldPlaced(str(hold_id), model=model.name, id=known.pop().hex(), find=find), model.model_id
+    return sf.HoldPlaced(str(hold_id), model=model.name, id=known.pop().hex(), find=find)
 
 
 def _hold(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Hold:
     placed = parse(bytes(row.body))
     said = msgspec.json.decode(placed.facts, type=sf.HoldPlaced)
     ended = None if row.released_body is None else parse(bytes(row.released_body))
-    on = "subject" if said.subject else "case" if said.id else "model"
+    on, name = wishes.named(said)
     return Hold(
         hold_id=row.hold_id,
         on=on,
-        name=said.subject or (f"{said.model} {said.id}" if said.id else said.model) or "",
-        reason=reason_of(session, keyring, row.log_id, row.seq),
+        name=name,
+        reason=wishes.reason_of(session, keyring, row.log_id, row.seq),
         placed_by=_by(placed.actor),
         placed_at=moment(placed.at),
         released_by=_by(ended.actor) if ended else None,
         released_at=moment(ended.at) if ended else None,
-        released_reason=reason_of(session, keyring, row.released_log_id, row.released_seq) if ended else None,
+        released_reason=wishes.reason_of(session, keyring, row.released_log_id, row.released_seq)
+        if ended
+        else None,
     )
 
 

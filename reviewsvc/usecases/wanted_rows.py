@@ -86,7 +86,7 @@ def check_key(entry: Entry) -> None:
 
 def check_texts(facts: f.Facts) -> None:
     """Raise ValueError if ids or numbers, which facts carry as texts, cannot be read as such."""
-    for name in ("task", "decision", "reviewer", "hold", "erasure"):
+    for name in ("task", "decision", "reviewer", "hold", "erasure", "wish"):
         if (text := getattr(facts, name, None)) is not None:
             UUID(text)
     if final := getattr(facts, "final", None):

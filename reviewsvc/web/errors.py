@@ -21,7 +21,6 @@ from reviewsvc.usecases import (
     decisions,
     documents,
     dossiers,
-    erasures,
     exports,
     holds,
     keyring,
@@ -34,6 +33,7 @@ from reviewsvc.usecases import (
     subjects,
     tiles,
     tokens,
+    wishes,
 )
 from reviewsvc.usecases import repeats as keys
 from reviewsvc.web import actors, origins, repeats
@@ -123,9 +123,9 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     subjects.SubjectMissingError: Known(404, "subject_missing", TITLES[404]),
     subjects.ReasonError: Known(422, "unfit_reason", _UNFIT),
     subjects.HeldError: Known(409, "held", "A legal hold stands"),
-    erasures.ErasureMissingError: Known(404, "erasure_missing", TITLES[404]),
-    erasures.ErasureStateError: Known(409, "erasure_state", "That cannot be done now"),
-    erasures.SecondPersonError: Known(403, "second_person", "A second person must agree"),
+    wishes.WishMissingError: Known(404, "wish_missing", TITLES[404]),
+    wishes.WishStateError: Known(409, "wish_state", "That cannot be done now"),
+    wishes.SecondPersonError: Known(403, "second_person", "A second person must agree"),
     holds.HoldMissingError: Known(404, "hold_missing", TITLES[404]),
     agreement.AnswerError: Known(422, "unfit_answer", "This is no answer here"),
     claims.SnoozeError: Known(422, "unfit_time", _UNFIT),

@@ -38,7 +38,7 @@ class Services:
     rules: Rules = field(default_factory=Rules)
     is_secure: bool = False
     logs_open: bool = False
-    erase_needs_two: bool = False
+    second_person: frozenset[str] = frozenset()
     backup_days: int = 35
     tiles: Made = field(default_factory=dict)
     exports: Path = Path("exports")

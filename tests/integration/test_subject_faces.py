@@ -79,7 +79,7 @@ def test_a_program_erases_holds_and_exports(site: Site, eraser: Eraser) -> None:
     status, asked = program.call("POST /subjects/erasures", json=body, key="once")
     assert (status, asked["status"]) == (202, "approved")
     assert program.call("POST /subjects/erasures", json=body, key="once")[1] == asked
-    assert program.call("POST /subjects/erasures", json=body)[1]["code"] == "erasure_state"
+    assert program.call("POST /subjects/erasures", json=body)[1]["code"] == "wish_state"
     assert erasure.step(eraser.desk, eraser.journal, at=AT) == 1
     done = program.call(f"GET /subjects/erasures/{asked['erasure_id']}")[1]
     assert (done["status"], done["final_at"]) == ("done", "2026-12-26T09:00:30+00:00")
@@ -97,7 +97,7 @@ def test_the_command_line_asks_a_second_person_where_one_is_needed(
     monkeypatch.setenv("REVIEWSVC_KEKS", KEK_BYTES.hex())
     monkeypatch.setenv("REVIEWSVC_ORIGIN", ORIGIN)
     monkeypatch.setenv("REVIEWSVC_ERASURE_JOURNAL", str(tmp_path / "journal"))
-    monkeypatch.setenv("REVIEWSVC_ERASE_SECOND_PERSON", "true")
+    monkeypatch.setenv("REVIEWSVC_SECOND_PERSON", "erase")
 
     def run(*words: str) -> tuple[int, Any]:
         with pytest.raises(SystemExit) as ended:

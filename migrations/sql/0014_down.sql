@@ -1,0 +1,10 @@
+REVOKE UPDATE (done_at) ON wish FROM reviewsvc_web;
+DELETE FROM wish WHERE act <> 'erase';
+DROP INDEX wish_erase, wish_open;
+ALTER TABLE wish DROP COLUMN act;
+ALTER TABLE wish ALTER COLUMN key_id SET NOT NULL;
+ALTER INDEX wish_order RENAME TO erasure_order;
+ALTER INDEX wish_pkey RENAME TO erasure_pkey;
+ALTER TABLE wish RENAME COLUMN wish_id TO erasure_id;
+ALTER TABLE wish RENAME TO erasure;
+CREATE UNIQUE INDEX erasure_open ON erasure (key_id) WHERE status IN ('waiting', 'approved');
