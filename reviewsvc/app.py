@@ -19,6 +19,7 @@ from reviewsvc.usecases.guarding import UnconfirmedError
 from reviewsvc.usecases.installation import Installation, open_installation
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.web import (
+    bodies,
     compression,
     headers,
     health,
@@ -65,6 +66,7 @@ def make_app(settings: Settings, held: Services) -> Flask:
     compression.compress(app)
     origins.protect(app)
     permissions.guard(app)
+    bodies.check(app)
     repeats.answer_once(app)
     problems.tell(app)
     app.register_blueprint(health.blueprint)

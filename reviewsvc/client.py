@@ -11,7 +11,7 @@ from http.client import HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 START = "0"
 _AT_HOME = ("127.0.0.1", "::1", "localhost")
@@ -20,6 +20,16 @@ _JSON = "application/json"
 
 Record = dict[str, Any]
 Told = Callable[[Record], None]
+
+
+class _Stays(HTTPRedirectHandler):
+    """Follows no redirect: the token is for the one who was named."""
+
+    def redirect_request(self, *_args: object, **_named: object) -> None:
+        return None
+
+
+_open_at = build_opener(_Stays).open
 
 
 class ClientError(Exception):
@@ -118,7 +128,7 @@ class Client:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept, "Content-Type": _JSON}
         request = Request(self._url + path, data=sent, headers=headers)  # noqa: S310 - checked when made
         try:
-            answer: HTTPResponse = urlopen(request, timeout=self._timeout_seconds)  # noqa: S310 - checked when made
+            answer: HTTPResponse = _open_at(request, timeout=self._timeout_seconds)
         except HTTPError as error:
             raise _refused(error) from error
         except (URLError, OSError) as error:

@@ -23,7 +23,7 @@ _TERMS: Final = ("model", "prediction_id", "source", "subject", "reviewer", "que
 @permission("entries.export")
 def ask(asked: dict[str, Any]) -> dict[str, Any]:
     """Ask for a bundle; the worker makes it. Ask for its state until it is done, then take it."""
-    held, actor = services(), signed_in().actor
+    held, found = services(), signed_in()
     question = export_questions.make_question(
         held.desk,
         asked["kind"],
@@ -32,8 +32,8 @@ def ask(asked: dict[str, Any]) -> dict[str, Any]:
         since=asked["since"],
         until=asked["until"],
     )
-    job_id = exports.ask(held.desk, question, asked["purpose"], actor=actor, at=held.clock())
-    return exports.get(held.desk, job_id, reader=actor)._asdict()
+    job_id = exports.ask(held.desk, question, asked["purpose"], who=found, at=held.clock())
+    return exports.get(held.desk, job_id, reader=found.actor)._asdict()
 
 
 @blueprint.get("/exports")
@@ -62,5 +62,5 @@ def get(job_id: UUID) -> dict[str, Any]:
 def take(job_id: UUID) -> Response:
     """Take a bundle that is done, as its asker; that it was taken is logged."""
     held = services()
-    path = exports.take(held.desk, held.exports, job_id, actor=signed_in().actor, at=held.clock())
+    path = exports.take(held.desk, held.exports, job_id, who=signed_in(), at=held.clock())
     return send_file(path.absolute(), mimetype="application/zip", download_name=f"bundle-{job_id}.zip")

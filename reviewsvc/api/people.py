@@ -124,6 +124,7 @@ def create_token(asked: dict[str, Any], person_id: UUID) -> dict[str, Any]:
         expires_at=at + timedelta(days=asked["days"]),
         actor=signed_in().actor,
         at=at,
+        within=signed_in().scopes,
     )
     return _token(made.token) | {"token": made.text}
 

@@ -60,7 +60,7 @@ def ask() -> ResponseReturnValue:
             since=moment_of(typed["since"]),
             until=moment_of(typed["until"]),
         )
-        exports.ask(held.desk, question, typed["purpose"], actor=found.actor, at=held.clock())
+        exports.ask(held.desk, question, typed["purpose"], who=found, at=held.clock())
     except (QuestionError, SearchError) as error:
         return _page(typed, f"{str(error)[0].upper()}{str(error)[1:]}."), 422
     flash("Asked for: the bundle is made in the background, and stands in the list below")
@@ -72,7 +72,7 @@ def ask() -> ResponseReturnValue:
 def take(job_id: UUID) -> Response:
     """Give a bundle to who asked for it; that it was taken is logged."""
     held = services()
-    path = exports.take(held.desk, held.exports, job_id, actor=signed_in().actor, at=held.clock())
+    path = exports.take(held.desk, held.exports, job_id, who=signed_in(), at=held.clock())
     return send_file(
         path.absolute(), mimetype="application/zip", as_attachment=True, download_name=f"bundle-{job_id}.zip"
     )

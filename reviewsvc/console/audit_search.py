@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest
 
-from reviewsvc.console.forms import text
+from reviewsvc.console.forms import number, text
 from reviewsvc.console.frame import local_now
 from reviewsvc.console.lists import ROWS
 from reviewsvc.usecases import searches, task_lists
@@ -95,9 +95,9 @@ def _after() -> Cursor | None:
     parts = request.form.get("after", "").split(".")
     if parts == [""]:
         return None
-    if len(parts) != len(Cursor._fields) or not all(part.isascii() and part.isdigit() for part in parts):
+    if len(parts) != len(Cursor._fields):
         raise BadRequest
-    return Cursor(*map(int, parts))
+    return Cursor(*map(number, parts))
 
 
 def _row(found: Found) -> dict[str, Any]:

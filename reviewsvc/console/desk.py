@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from reviewsvc.console import queues as listed
 from reviewsvc.console.cards import Card, cards, day, figures, heading, html
-from reviewsvc.console.forms import whole
+from reviewsvc.console.forms import number, whole
 from reviewsvc.domain.review import ReviewError
 from reviewsvc.usecases import claims, hands
 from reviewsvc.usecases.auth import Current
@@ -117,9 +117,7 @@ def _claims() -> list[tuple[UUID, int]]:
     found = []
     for text in request.form.getlist("claim")[:_MOST_CLAIMS]:
         task_id, _, token = text.partition(":")
-        if not (token.isascii() and token.isdigit()):
-            raise BadRequest
-        found.append((_uuid(task_id), int(token)))
+        found.append((_uuid(task_id), number(token)))
     return found
 
 

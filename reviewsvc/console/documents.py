@@ -100,6 +100,7 @@ def put() -> ResponseReturnValue:
     """Show what documents would change, and bring them into force when that was seen."""
     held, found = services(), signed_in()
     body = text("body", longest=_LONGEST).replace("\r\n", "\n")
+    _require_applying(found)
     try:
         read = read_documents(body, file="text")
         apply.require_may(found, read)
@@ -115,8 +116,7 @@ def put() -> ResponseReturnValue:
 
 
 def _form(body: str, *, changes: list[dict[str, Any]] | None = None, faults: Iterable[str] = ()) -> str:
-    if not _may_apply(signed_in()):
-        signed_in().require("policies.apply")
+    _require_applying(signed_in())
     return render_template("document_edit.html", body=body, changes=changes, faults=list(faults))
 
 
@@ -136,6 +136,11 @@ def _may_see(found: Current, kind: str, name: str) -> bool:
 
 def _may_apply(found: Current) -> bool:
     return any(found.reach(permission_name) for permission_name in _APPLYING)
+
+
+def _require_applying(found: Current) -> None:
+    if not _may_apply(found):
+        found.require("policies.apply")
 
 
 def _history(kind: str, name: str) -> list[Kept]:

@@ -12,6 +12,7 @@ _SEE_OTHER: Final = 303
 _LONGEST: Final = 20_000
 # Who agrees sends the model's text back, however long: a body is limited as a whole.
 _LONGEST_ANSWER: Final = 1_000_000
+_MOST_DIGITS: Final = 19
 
 
 def text(name: str, *, longest: int = _LONGEST) -> str:
@@ -29,10 +30,17 @@ def answer() -> str:
 
 def whole(name: str, *, lowest: int, highest: int) -> int:
     """Return a whole number of the form; BadRequest if it is none or out of range."""
-    found = request.form.get(name, "")
-    if not found.isascii() or not found.isdigit() or not lowest <= int(found) <= highest:
+    found = number(request.form.get(name, ""))
+    if not lowest <= found <= highest:
         raise BadRequest
-    return int(found)
+    return found
+
+
+def number(typed: str) -> int:
+    """Read a whole number of at most 19 digits; BadRequest if it is none."""
+    if not typed.isascii() or not typed.isdigit() or len(typed) > _MOST_DIGITS:
+        raise BadRequest
+    return int(typed)
 
 
 def go(path: str) -> Response:

@@ -7,6 +7,8 @@ from uuid import UUID
 from flask import request
 from werkzeug.exceptions import BadRequest
 
+from reviewsvc.console.forms import number
+
 ROWS: Final = 50
 _LONGEST: Final = 500
 
@@ -33,9 +35,9 @@ def asked_numbers(name: str, count: int) -> tuple[int, ...] | None:
     parts = asked(name).split(".") if asked(name) else []
     if not parts:
         return None
-    if len(parts) != count or not all(part.isascii() and part.isdigit() for part in parts):
+    if len(parts) != count:
         raise BadRequest
-    return tuple(map(int, parts))
+    return tuple(map(number, parts))
 
 
 def pager(path: str, after: object | None, **filters: str) -> dict[str, str | None]:

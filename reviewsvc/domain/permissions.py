@@ -124,6 +124,11 @@ def check_scopes(scopes: Collection[str]) -> None:
             raise GrantError(f"no permission is called {scope}: take some of {', '.join(sorted(ALL))}")
 
 
+def covered(scopes: Collection[str]) -> frozenset[str]:
+    """Return the permissions that a token's scopes name."""
+    return frozenset(permission for permission in ALL if _is_within(permission, scopes))
+
+
 def reach(grants: Iterable[Grant], permission: str, scopes: Collection[str] | None = None) -> Reach:
     """Return where these grants carry a permission; a token's scopes narrow them.
 

@@ -11,6 +11,13 @@ from reviewsvc.domain.anchoring import BROKEN, MAIL, REFUSED, UNREACHABLE, Ancho
 
 _SECONDS: Final = 10.0
 _PORTS: Final = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+_NO_ADDRESS: Final = (
+    "REVIEWSVC_SMTP_URL is no smtp://, smtp+starttls:// or smtps:// address; in its password every character "
+    "but letters and digits is written as %XX"
+)
+_IN_CLEAR: Final = (
+    "REVIEWSVC_SMTP_URL would send a password in clear: begin it with smtp+starttls:// or smtps://"
+)
 _TEXT: Final = """{note}
 This is the signed checkpoint of {origin}. Keep this mail: whoever rewrites that log
 later cannot make it lead to what stands here. Nothing needs to be done with it until somebody asks.
@@ -46,19 +53,31 @@ class AnchorMail:
         return Kept()
 
     def _connected(self) -> smtplib.SMTP:
-        scheme, host = self._url.scheme, self._url.hostname or ""
-        if scheme not in _PORTS or not host:
-            raise AnchorError(
-                BROKEN, "REVIEWSVC_SMTP_URL is no smtp://, smtp+starttls:// or smtps:// address"
-            )
-        port, trust = self._url.port or _PORTS[scheme], ssl.create_default_context()
+        scheme, (host, port), trust = self._url.scheme, self._place(), ssl.create_default_context()
         server = (
             smtplib.SMTP_SSL(host, port, timeout=_SECONDS, context=trust)
             if scheme == "smtps"
             else smtplib.SMTP(host, port, timeout=_SECONDS)
         )
-        if scheme == "smtp+starttls":
-            server.starttls(context=trust)
-        if self._url.username:
-            server.login(unquote(self._url.username), unquote(self._url.password or ""))
+        try:
+            if scheme == "smtp+starttls":
+                server.starttls(context=trust)
+            if self._url.username:
+                server.login(unquote(self._url.username), unquote(self._url.password or ""))
+        except BaseException:
+            server.close()
+            raise
         return server
+
+    def _place(self) -> tuple[str, int]:
+        """Return the server's host and port. Raises AnchorError, whose text holds nothing of the URL."""
+        scheme, host = self._url.scheme, self._url.hostname
+        try:
+            port = self._url.port or _PORTS[scheme]
+        except (KeyError, ValueError):
+            host = None
+        if not host:
+            raise AnchorError(BROKEN, _NO_ADDRESS)
+        if scheme == "smtp" and self._url.username:
+            raise AnchorError(BROKEN, _IN_CLEAR)
+        return host, port

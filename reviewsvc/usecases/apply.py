@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from reviewsvc.db import documents as rows
@@ -85,11 +86,8 @@ def history(sessions: Sessions, kind: str, name: str) -> list[tuple[Kept, list[s
     """Return every version of a document with what it changed, the newest first; empty if there is none."""
     with sessions.begin() as session:
         kept = rows.versions(session, kind, name)
-    data = [json.loads(each.body) for each in kept]
-    return [
-        (each, difference(before, now))
-        for each, now, before in zip(kept, data, [*data[1:], None], strict=True)
-    ]
+    data = [*(json.loads(each.body) for each in kept), None]
+    return [(each, difference(before, now)) for each, (now, before) in zip(kept, pairwise(data), strict=True)]
 
 
 def _changes(session: Session, documents: Sequence[Document]) -> list[tuple[Document, Change]]:

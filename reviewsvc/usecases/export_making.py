@@ -98,7 +98,9 @@ class Exporter:
         if job.disabled_at is not None or not may(grants, "entries.export"):
             raise RefusedError("who asked for it may not export entries any more")
         kind, _, actor_id = job.actor.partition(":")
-        return Asked(what.question, what.purpose, Actor(kind, actor_id)), reach(grants, "payloads.open")
+        return Asked(what.question, what.purpose, Actor(kind, actor_id)), reach(
+            grants, "payloads.open", what.scopes
+        )
 
     def _teller(self, job: sa.Row[Any]) -> Callable[[int, int], None]:
         began, told = time.monotonic(), [0.0]

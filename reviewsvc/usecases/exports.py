@@ -19,6 +19,7 @@ from reviewsvc.domain.bundle import Question, QuestionError
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import RANDOM_BYTES, microseconds, moment, uuid7
 from reviewsvc.usecases.activity import Said, record, secrets
+from reviewsvc.usecases.auth import Current
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.export_about import said_of
 from reviewsvc.usecases.export_questions import question_words
@@ -36,10 +37,11 @@ class NotYoursError(Exception):
 
 
 class What(Struct, frozen=True):
-    """What is asked, and what for."""
+    """What is asked, and what for; `scopes` are those of the token by which it was asked, if by one."""
 
     question: Question
     purpose: str
+    scopes: tuple[str, ...] | None = None
 
 
 class Export(NamedTuple):
@@ -64,14 +66,14 @@ class Export(NamedTuple):
     downloaded_at: datetime | None
 
 
-def ask(desk: Desk, question: Question, purpose: str, *, actor: Actor, at: datetime) -> UUID:
+def ask(desk: Desk, question: Question, purpose: str, *, who: Current, at: datetime) -> UUID:
     """Ask for a bundle, which the worker makes. Raises QuestionError without a purpose."""
     purpose = purpose.strip()
     if not purpose:
         raise QuestionError("say what the bundle is for: its purpose is logged, and stands in it")
     if len(purpose) > LONGEST_PURPOSE:
         raise QuestionError(f"a purpose has up to {LONGEST_PURPOSE} characters")
-    told = msgspec.json.encode(What(question, purpose))
+    actor, told = who.actor, msgspec.json.encode(What(question, purpose, who.scopes))
     with desk.sessions.begin() as session:
         (log_id, *_) = installations.newest_logs(session, "activity")
         sealed = desk.keyring.seal_for_day(session, log_id, microseconds(at), told)
@@ -102,15 +104,18 @@ def get(desk: Desk, job_id: UUID, *, reader: Actor) -> Export:
         return _export(session, desk.keyring, _row(session, job_id), reader)
 
 
-def take(desk: Desk, folder: Path, job_id: UUID, *, actor: Actor, at: datetime) -> Path:
+def take(desk: Desk, folder: Path, job_id: UUID, *, who: Current, at: datetime) -> Path:
     """Return the file of a finished bundle to its asker; who takes it and what for is logged first.
 
     Raises ExportMissingError, NotYoursError.
     """
+    actor = who.actor
     with desk.sessions.begin() as session:
         row = _row(session, job_id)
         if row.person_id != UUID(actor.id):
             raise NotYoursError("Only who asked for a bundle may take it: ask for one of your own.")
+        if row.disclosed and not who.reach("payloads.open"):
+            raise NotYoursError("It discloses payloads: that needs the permission payloads.open too.")
         path = bundle_path(folder, job_id)
         if row.state != "done" or not path.is_file():
             where = (

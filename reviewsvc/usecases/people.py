@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from reviewsvc.crypto.passwords import hash_password
+from reviewsvc.crypto.passwords import PasswordError, hash_password
 from reviewsvc.db import entrances
 from reviewsvc.db import people as rows
 from reviewsvc.db.people import Person
@@ -219,4 +219,7 @@ def _checked_login(login: str) -> str:
 def _hashed(password: str) -> str:
     if len(password) < _SHORTEST:
         raise PersonError("password", f"A password has at least {_SHORTEST} characters.")
-    return hash_password(password)
+    try:
+        return hash_password(password)
+    except PasswordError as error:
+        raise PersonError("password", str(error)) from error

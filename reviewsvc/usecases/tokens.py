@@ -13,7 +13,7 @@ from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import facts
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import RANDOM_BYTES, uuid7
-from reviewsvc.domain.permissions import check_scopes
+from reviewsvc.domain.permissions import PermissionDeniedError, check_scopes, covered
 from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.auth import Current
 from reviewsvc.usecases.keyring import Keyring
@@ -43,11 +43,12 @@ def create(
     expires_at: datetime,
     actor: Actor,
     at: datetime,
+    within: Collection[str] | None = None,
 ) -> NewToken:
-    """Make a token of a person.
+    """Make a token of a person; `within` are the scopes of the token that makes it, if one does.
 
     Raises TokenError on a bad name or end date, GrantError on a scope that names no permission,
-    PersonMissingError if the person is not there or disabled.
+    PersonMissingError if the person is not there or disabled, PermissionDeniedError beyond `within`.
     """
     if not name.strip() or len(name) > 100:  # noqa: PLR2004 - as the message says
         raise TokenError("A token's name has 1 to 100 characters.")
@@ -56,6 +57,8 @@ def create(
     if not scopes:
         raise TokenError("A token needs a scope, such as labels.pull or tasks.*.")
     check_scopes(scopes)
+    if within is not None and not covered(scopes) <= covered(within):
+        raise PermissionDeniedError("A token makes no token that may do more than itself.")
     made = new_token()
     token_id = uuid7(at, os.urandom(RANDOM_BYTES))
     token = Token(token_id, person_id, name.strip(), tuple(sorted(set(scopes))), at, expires_at, None)

@@ -36,7 +36,7 @@ from reviewsvc.usecases import (
     wishes,
 )
 from reviewsvc.usecases import repeats as keys
-from reviewsvc.web import actors, origins, repeats
+from reviewsvc.web import actors, bodies, origins, repeats
 
 
 class Known(NamedTuple):
@@ -142,6 +142,8 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     database.TimeoutError: Known(503, "busy", TITLES[503]),
     database.DataError: Known(422, "unfit", _UNFIT),
     UnicodeEncodeError: Known(422, "unfit", _UNFIT),
+    OverflowError: Known(422, "unfit", _UNFIT),
+    bodies.UnfitBodyError: Known(400, "unfit_body", TITLES[400]),
 }
 _OURS: Final = ("reviewsvc.",)
 

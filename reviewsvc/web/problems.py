@@ -73,7 +73,9 @@ def _problem(error: Exception, said: Known) -> Response:
     faults = list(_faults(error))
     if faults:
         body["errors"] = faults
-    answer = Response(json.dumps(body, ensure_ascii=False), said.status, mimetype=MEDIA)
+    # Half a character that somebody sent is told as JSON's escape: as text it cannot be sent.
+    told = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    answer = Response(told, said.status, mimetype=MEDIA)
     return _with_headers(answer, error, said)
 
 

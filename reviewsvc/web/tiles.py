@@ -49,6 +49,8 @@ def read(place: str) -> Response:
 
 def _parted(place: str) -> tuple[str, Tile | None]:
     """Part an address into the log's name and the tile; None for its checkpoint. Raises TileError."""
+    if not place.isprintable():
+        raise TileMissingError("no log has such a name")
     if place.endswith(_CHECKPOINT):
         return place.removesuffix(_CHECKPOINT), None
     # A log's name may hold "tile" itself, a tile's path does so at its start alone.
