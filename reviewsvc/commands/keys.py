@@ -50,8 +50,10 @@ def make(file: Path | None, user: str | None, *, second: bool, new_state: bool, 
     from reviewsvc.crypto.signer_state import SignerState
 
     settings, path = _settled(file, only_file=only_file)
-    if files.make(path, settings.origin) or new_state:
+    if new_state or not path.exists():
+        # Before the key: who is killed in between is left with the memory of a signer that never signed.
         SignerState(Path(settings.signer_state_file or f"{path}.state")).begin()
+    files.make(path, settings.origin)
     found = files.load(path)
     if second and not any(each.kind == MLDSA44 for each in found):
         found.append(files.add(path, MLDSA44))

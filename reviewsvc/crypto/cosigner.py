@@ -121,8 +121,10 @@ def make_keys(path: Path, name: str, state: Path, *, new_state: bool = False) ->
 
     An existing memory is never replaced; one that is missing beside an existing key only with `new_state`.
     """
-    if signing_keys.make(path, name, COSIGNATURE) or new_state:
+    if new_state or not path.exists():
+        # Before the key: who is killed in between is left with the memory of a witness that never cosigned.
         SignerState(state).begin()
+    signing_keys.make(path, name, COSIGNATURE)
     return signing_keys.load(path)
 
 

@@ -161,16 +161,20 @@ class KekFile(Keks):
     def renew(self) -> str:
         """Put a new KEK before the others."""
         made = Kek(os.urandom(KEY_BYTES))
-        self._write([made, *read_keks(self._path)])
+        self._change(lambda keks: [made, *keks])
         return made.kek_id
 
     def retire(self, kek_id: str) -> None:
         """Take a KEK out of the file."""
-        self._write([kek for kek in read_keks(self._path) if kek.kek_id != kek_id])
+        self._change(lambda keks: [kek for kek in keks if kek.kek_id != kek_id])
 
-    def _write(self, keks: Sequence[Kek]) -> None:
+    def _change(self, change: Callable[[Sequence[Kek]], Sequence[Kek]]) -> None:
         try:
-            owned_files.replace(self._path, "".join(f"{kek.text()}\n" for kek in keks).encode())
+            # Two at once must not each write what the other did not read: a KEK that is in no file any more
+            # has wrapped keys by then.
+            with owned_files.locked(self._path):
+                keks = change(read_keks(self._path))
+                owned_files.replace(self._path, "".join(f"{kek.text()}\n" for kek in keks).encode())
         except OSError as fault:
             raise KekError(f"the key file {self._path} cannot be written: {fault.strerror}") from fault
 
@@ -205,13 +209,7 @@ def parse_keks(text: str, where: str) -> list[Kek]:
 
 def make_kek_file(path: Path) -> KekFile:
     """Write a new random KEK to a file that did not exist, for its owner only; the existing one is kept."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(os.urandom(KEY_BYTES).hex().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError:
-        pass
+    owned_files.create(path, os.urandom(KEY_BYTES).hex().encode() + b"\n")
     return load_kek(path)
 
 

@@ -1,10 +1,8 @@
 """The signer's memory: the largest tree that it signed of each log, in a file outside the database."""
 
-import fcntl
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +19,6 @@ class SignerState:
 
     def __init__(self, path: Path, remedy: str = _REMEDY) -> None:
         self.path, self._remedy = path, remedy
-        self._seen: tuple[int, int] = (0, 0)
-        self._tips: dict[str, Tip] = {}
 
     def begin(self) -> None:
         """Make the file of a signer that has signed nothing yet; an existing one is kept."""
@@ -34,30 +30,26 @@ class SignerState:
 
         Raises SigningError if the file is missing or damaged: what was signed is then not known.
         """
-        # A lock file of its own, since the state's own file is replaced at each write.
-        try:
-            lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
-        except OSError as fault:
-            told = f"{fault.filename}: {fault.strerror}"
-            raise SigningError(
-                f"the signer's state cannot be locked ({told}): may this user write there?"
-            ) from fault
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield dict(self._read())
-        finally:
-            os.close(lock)
+        with ExitStack() as held:
+            try:
+                held.enter_context(owned_files.locked(self.path))
+            except OSError as fault:
+                told = f"{fault.filename}: {fault.strerror}"
+                raise SigningError(
+                    f"the signer's state cannot be locked ({told}): may this user write there?"
+                ) from fault
+            yield self.read()
 
     def write(self, tips: dict[str, Tip]) -> None:
         """Keep the tips; on return they are on the disk. Only for the holder of the lock."""
         owned_files.replace(self.path, _encode(tips))
 
-    def _read(self) -> dict[str, Tip]:
+    def read(self) -> dict[str, Tip]:
+        """Read the tips as they are on the disk, never a copy from before. Raises SigningError."""
+        # What tells a file from the one before (its number, its time) comes again within milliseconds, and
+        # a signer that goes by an older memory signs another history.
         try:
-            found = self.path.stat()
-            seen = (found.st_ino, found.st_mtime_ns)
-            if seen != self._seen:
-                self._tips, self._seen = _decode(self.path.read_text("ascii")), seen
+            return _decode(self.path.read_text("ascii"))
         except FileNotFoundError as fault:
             raise SigningError(
                 f"the signer's state {self.path} is missing, so that what was signed is not known: put it "
@@ -65,12 +57,11 @@ class SignerState:
             ) from fault
         except (OSError, ValueError) as fault:
             raise SigningError(f"the signer's state {self.path} cannot be read: {fault}") from fault
-        return self._tips
 
 
 def read_tips(path: Path) -> dict[str, Tip]:
     """Read what was signed, by origin, without a lock: the file is replaced whole. Raises SigningError."""
-    return SignerState(path)._read()  # noqa: SLF001 - the same file, for who only looks
+    return SignerState(path).read()
 
 
 def _encode(tips: dict[str, Tip]) -> bytes:

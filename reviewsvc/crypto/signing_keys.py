@@ -26,9 +26,10 @@ def make(path: Path, origin: str, kind: int = ED25519) -> bool:
 
 def add(path: Path, kind: int = ED25519) -> Signer:
     """Put one more new key behind those of a file and return it."""
-    found = load(path)
-    made = _new(found[0].name, kind)
-    owned_files.replace(path, _lines([*found, made]))
+    with owned_files.locked(path):
+        found = load(path)
+        made = _new(found[0].name, kind)
+        owned_files.replace(path, _lines([*found, made]))
     return made
 
 

@@ -31,7 +31,7 @@ class Bucket:
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc:
             raise BucketError(f"{url} is no bucket: s3://BUCKET/PREFIX is expected")
-        self.url, self._bucket = url, parts.netloc
+        self.url, self.name, self._bucket = url, url.rstrip("/"), parts.netloc
         self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         try:
             self._client: Any = boto3.client("s3", config=_TIMES)

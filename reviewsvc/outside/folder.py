@@ -8,10 +8,13 @@ _READABLE: Final = 0o644
 
 
 class Folder:
-    """Writes files below a folder; `sync` makes sure that their names are on the disk too."""
+    """Writes files below a folder; `sync` makes sure that their names are on the disk too.
+
+    One at a time may write: a file that is not whole yet has the same name for all.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root, self.name = root, str(root.resolve())
         self._touched: set[Path] = set()
 
     def read(self, name: str) -> bytes | None:

@@ -82,7 +82,8 @@ class Anchorer:
         if self._asker.is_busy(row.name) or _size(row, root) >= root.size:
             return False
         wait = wait_s(row.failures, row.every_s) or row.every_s
-        return now - (row.tried_at or 0) >= wait * _SECOND_US
+        # Away from the last try in either direction: a clock that went back must not stop anchoring.
+        return abs(now - (row.tried_at or 0)) >= wait * _SECOND_US
 
     def _give(self, due: Sequence[Anchor], known: dict[str, Anchoring], root: SealedLog, at: datetime) -> int:
         head = self._head(root)

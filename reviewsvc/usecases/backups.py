@@ -1,6 +1,7 @@
 """Backups: the database in one file and its keys in another, told by a manifest, and put back."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from reviewsvc.db import schema
 from reviewsvc.db.hot import guards, seals
 from reviewsvc.domain.moments import microseconds, moment, uuid7
+from reviewsvc.outside.folder import sync_folder
 
 MANIFEST: Final = "manifest.json"
 _OWNER: Final = "reviewsvc_owner"
@@ -116,10 +118,10 @@ def make(owner_url: str, programs: Programs, target: Path, keys: Path, at: datet
     with _snapshot(owner_url) as (conn, snapshot):
         common = (f"--snapshot={snapshot}", f"--role={_OWNER}", "--format=custom", "--no-password")
         found = _manifest(conn, at)
-        with _whole(keys) as half:
-            programs.run("pg_dump", *common, *_KEYS, f"--file={half / 'keys.dump'}", url=owner_url)
-            _write(half, msgspec.structs.replace(found, holds="keys", logs=[], files=_files(half)))
-        with _whole(target) as half:
+        with _whole(keys) as half_of_keys, _whole(target) as half:
+            programs.run("pg_dump", *common, *_KEYS, f"--file={half_of_keys / 'keys.dump'}", url=owner_url)
+            told = msgspec.structs.replace(found, holds="keys", logs=[], files=_files(half_of_keys))
+            _write(half_of_keys, told)
             programs.run("pg_dump", *common, *_DATA, f"--file={half / 'data.dump'}", url=owner_url)
             made = msgspec.structs.replace(found, files=_files(half))
             _write(half, made)
@@ -214,8 +216,17 @@ def _manifest(conn: psycopg.Connection[Any], at: datetime) -> Manifest:
 def _whole(folder: Path) -> Iterator[Path]:
     """A folder that only its owner can read, which gets its name when all is on the disk."""
     half = folder.with_name(f"{folder.name}.partial")
-    half.mkdir(mode=0o700, parents=True)
-    yield half
+    try:
+        half.mkdir(mode=0o700, parents=True)
+    except FileExistsError as fault:
+        raise BackupError(
+            f"{half} is there already: another backup is made there now, or was cut off; then remove it"
+        ) from fault
+    try:
+        yield half
+    except BaseException:
+        shutil.rmtree(half, ignore_errors=True)
+        raise
     for path in (*half.iterdir(), half):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -223,6 +234,7 @@ def _whole(folder: Path) -> Iterator[Path]:
         finally:
             os.close(descriptor)
     half.rename(folder)
+    sync_folder(folder.parent)
 
 
 def _write(folder: Path, manifest: Manifest) -> None:

@@ -1,5 +1,6 @@
 """Packs a bundle's files into one zip: the same files give the same bytes, whoever packs them, whenever."""
 
+import os
 from pathlib import Path
 from typing import Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -15,11 +16,19 @@ def pack(contents: Contents, target: Path) -> None:
 
     They are not compressed: that would take longer than all else, and an entry's hashes compress little.
     """
-    with ZipFile(target, "w", ZIP_STORED) as packed:
-        for name, pieces in contents.chunks(contents.names()):
-            told = ZipInfo(name)
-            told.create_system, told.external_attr = _UNIX, _READABLE
-            told.file_size = contents.size(name)
-            with packed.open(told, "w") as stream:
-                for data in pieces:
-                    stream.write(data)
+    with target.open("wb") as file:
+        with ZipFile(file, "w", ZIP_STORED) as packed:
+            _write(contents, packed)
+        file.flush()
+        # It gets its last name when it is on the disk: a bundle that a power cut left empty is none.
+        os.fsync(file.fileno())
+
+
+def _write(contents: Contents, packed: ZipFile) -> None:
+    for name, pieces in contents.chunks(contents.names()):
+        told = ZipInfo(name)
+        told.create_system, told.external_attr = _UNIX, _READABLE
+        told.file_size = contents.size(name)
+        with packed.open(told, "w") as stream:
+            for data in pieces:
+                stream.write(data)

@@ -1,10 +1,13 @@
 """Bundles: what an auditor asks, made so that an outsider can verify it offline with `verify.py`."""
 
+import fcntl
 import hashlib
+import os
 import shutil
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from reviewsvc.crypto import owned_files
 from reviewsvc.crypto.notes import ED25519, parse_verifier, signature_lines
 from reviewsvc.crypto.signing_keys import named
 from reviewsvc.db import logs
@@ -35,10 +39,14 @@ from reviewsvc.usecases.bundle_views import write_views
 from reviewsvc.usecases.export_about import said_of
 from reviewsvc.usecases.keyring import Keyring
 
-__all__ = ["Asked", "BundleError", "Maker", "Progress"]
+__all__ = ["Asked", "BundleBusyError", "BundleError", "Maker", "Progress"]
 
 Progress = Callable[[int, int], None]
 _ID_BYTES: Final = 4
+
+
+class BundleBusyError(RuntimeError):
+    """Another process makes the same bundle now."""
 
 
 class Logged(Struct, frozen=True):
@@ -72,6 +80,22 @@ class Maker:
         b.check_question(asked.question)
         if not asked.purpose.strip():
             raise b.QuestionError("say what the bundle is for: its purpose is part of it")
+        with self._alone():
+            return self._make(asked, at, progress)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from this folder while the block runs. Raises BundleBusyError."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as fault:
+            raise BundleBusyError(f"{self._folder}: somebody else makes this bundle now") from fault
+        finally:
+            os.close(folder)
+
+    def _make(self, asked: Asked, at: datetime, progress: Progress) -> Made:
         plan = self._plan(asked, at)
         parts = self._parts()
         wanted = sum(piece.scope.entries for piece in plan.pieces)
@@ -106,7 +130,7 @@ class Maker:
         kept = self._folder / "plan.json"
         if not kept.exists():
             plan = make_plan(self._sessions, self._keyring, asked, self._folder, microseconds(at))
-            kept.write_bytes(msgspec.json.encode(plan))
+            owned_files.replace(kept, msgspec.json.encode(plan))
         plan = self._read_plan()
         if Asked(plan.question, plan.purpose, plan.exporter) != asked:
             raise BundleError(f"{self._folder} holds half of another bundle: finish that one, or remove it")
@@ -121,7 +145,7 @@ class Maker:
         if not journal.exists():
             return []
         whole = journal.read_bytes().rpartition(b"\n")[0]
-        journal.write_bytes(whole + b"\n" if whole else b"")
+        os.truncate(journal, len(whole) + 1 if whole else 0)
         return [msgspec.json.decode(line, type=Part) for line in whole.split(b"\n") if line]
 
     def _note(self, parts: list[Part], part: Part, progress: Progress, wanted: int) -> None:
@@ -157,7 +181,8 @@ class Maker:
             )
             said = Said("export", facts, secrets(purpose=plan.purpose))
             (place,) = record(session, self._keyring, [said], actor=plan.exporter, at=at)
-        (self._folder / "logged.json").write_bytes(msgspec.json.encode(Logged(place.log_id, place.seq)))
+        logged = msgspec.json.encode(Logged(place.log_id, place.seq))
+        owned_files.replace(self._folder / "logged.json", logged)
 
 
 def _write_stamp(stamp: Stamped | None, files: Path) -> None:

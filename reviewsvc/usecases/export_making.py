@@ -1,5 +1,6 @@
 """Makes the bundles that were asked for, in the background; what a crash ended goes on where it stood."""
 
+import errno
 import shutil
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from reviewsvc.domain.bundle import QuestionError
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Reach, may, reach
-from reviewsvc.usecases.bundles import Asked, BundleError, Maker
+from reviewsvc.usecases.bundles import Asked, BundleBusyError, BundleError, Maker
 from reviewsvc.usecases.exports import bundle_path, what_of
 from reviewsvc.usecases.keyring import Keyring
 
@@ -26,6 +27,7 @@ _TOLD_EVERY_S: Final = 0.5
 # So long at a time: between two turns the worker looks whether it is to stop.
 _TURN_S: Final = 15.0
 _MOST_TRIES: Final = 5
+_FOLDER_AT_FAULT: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 _log = telemetry.logger("exports")
 
@@ -59,17 +61,27 @@ class Exporter:
             return int(self._go_on(job, at))
         except _PauseError:
             return 1
+        except BundleBusyError:
+            return 0
         except (QuestionError, BundleError, RefusedError) as error:
             self._fail(job, str(error), at)
             return 1
-        except Exception as error:
-            # What another try may mend is tried again; what never can be made must not keep the rest.
-            tries = job.tries + 1
-            self._update(job, tries=tries)
-            if tries >= _MOST_TRIES:
-                self._fail(job, f"it failed {tries} times: see the worker's log", at)
-            _log.warning("an export failed", export=str(job.job_id), tries=tries, reason=str(error))
+        except OSError as error:
+            if error.errno not in _FOLDER_AT_FAULT:
+                self._count(job, error, at)
+            # Neither this bundle nor any other can be made meanwhile; it goes on when that has ended.
             raise
+        except Exception as error:
+            self._count(job, error, at)
+            raise
+
+    def _count(self, job: sa.Row[Any], error: Exception, at: datetime) -> None:
+        # What another try may mend is tried again; what never can be made must not keep the rest.
+        tries = job.tries + 1
+        self._update(job, tries=tries)
+        if tries >= _MOST_TRIES:
+            self._fail(job, f"it failed {tries} times: see the worker's log", at)
+        _log.warning("an export failed", export=str(job.job_id), tries=tries, reason=str(error))
 
     def _go_on(self, job: sa.Row[Any], at: datetime) -> bool:
         target, half = bundle_path(self.folder, job.job_id), self.folder / f"{job.job_id}.partial"

@@ -54,9 +54,11 @@ def rotate(
     current = kek.kek_ids()[0]
     wanted = sum(one.data_keys for one in _stale(sessions, current))
     data = 0
-    # Until a process has seen the new KEK it wraps with the old one: once more, until nothing is left.
-    while moved := _pass(sessions, kek, current, data, lambda done: progress(done, wanted)):
+    # Until a process has seen the new KEK it wraps with the old one: once more, until nothing is left. Who
+    # rotates at the same time may have made a newer one: then both go on with that, not against each other.
+    while moved := _pass(sessions, kek, data, lambda done: progress(done, wanted)):
         data += moved
+    current = kek.kek_ids()[0]
     with sessions.begin() as session:
         stale = keys.stale_hash_keys(session, current)
         for purpose, wrapped in stale:
@@ -83,14 +85,12 @@ def _stale(sessions: Sessions, current: str) -> list[Wraps]:
     return [one for one in state(sessions) if one.kek_id != current]
 
 
-def _pass(
-    sessions: Sessions, kek: WrapsKeys, current: str, before: int, progress: Callable[[int], None]
-) -> int:
+def _pass(sessions: Sessions, kek: WrapsKeys, before: int, progress: Callable[[int], None]) -> int:
     """Go through all payload keys once, a batch a transaction; return how many were wrapped anew."""
     done, after = 0, b""
     while True:
         with sessions.begin() as session:
-            moved = _batch(session, kek, current, after)
+            moved = _batch(session, kek, kek.kek_ids()[0], after)
         if not moved:
             return done
         done, after = done + len(moved), moved[-1].key_id

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple, Protocol
 
 from reviewsvc.crypto.notes import NoteError, Verifier, open_note
 from reviewsvc.crypto.signing_keys import named
+from reviewsvc.db.hot import locks
 from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.seals import SealedLog
@@ -24,7 +25,9 @@ class PublishError(RuntimeError):
 
 
 class Place(Protocol):
-    """Where files are published: a folder, or what can do the same."""
+    """Where files are published: a folder, or what can do the same; its name is the same for all."""
+
+    name: str
 
     def read(self, name: str) -> bytes | None:
         """Return a file's bytes; None if there is none."""
@@ -50,8 +53,16 @@ class Published(NamedTuple):
 def publish(conn: Connected, place: Place) -> Published:
     """Write every signed log below `logs/<name>/` up to its last checkpoint, and the keys that verify them.
 
-    A log's tiles are there before its checkpoint tells of them. Raises PublishError.
+    A log's tiles are there before its checkpoint tells of them. One at a time publishes to a place, so that
+    its checkpoints never go back. Raises PublishError.
     """
+    with locks.publishing(conn, place.name) as is_alone:
+        if not is_alone:
+            raise PublishError(f"somebody else publishes to {place.name} now: call again when that has ended")
+        return _publish(conn, place)
+
+
+def _publish(conn: Connected, place: Place) -> Published:
     keys = read_history(stored.keys(conn))
     found = stored.sealed_logs(conn)
     if not found:

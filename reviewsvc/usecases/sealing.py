@@ -76,10 +76,14 @@ class Sealer:
         with self._sessions.begin() as session:
             known = signing_keys.history(session)
             grown = stored.grown(Sessions.psycopg(session)) if known else []
-            is_due = bool(grown) and _is_due(Sessions.psycopg(session), grown, microseconds(at))
+            conn = Sessions.psycopg(session)
+            is_due = bool(grown) and _is_due(conn, grown, microseconds(at))
+            # A checkpoint is entered at no time before the last: where the clock went back, a key must be
+            # good at that time.
+            now = max(microseconds(at), stored.root_said_at(conn)) if is_due else 0
         if not is_due:
             return 0
-        keys = _good(known, microseconds(at))
+        keys = _good(known, now)
         left = self._seal([each for each in self._open(grown, at) if each.kind != "root"], keys, at)
         self._seal_root(keys, at)
         if self._troubles:
@@ -106,7 +110,7 @@ class Sealer:
         found = []
         for log in grown:
             blocked = self._blocked.get(log.log_id)
-            if blocked and blocked.sealed == log.sealed and at < blocked.until:
+            if blocked and blocked.sealed == log.sealed and blocked.until - _BLOCKED <= at < blocked.until:
                 self._troubles[log.name] = blocked.why
             else:
                 self._blocked.pop(log.log_id, None)
@@ -201,7 +205,7 @@ def _is_due(conn: Connected, grown: Sequence[Growth], now: int) -> bool:
     """Say whether something is to be sealed that was not written because of a seal; else once an hour."""
     if any(log.kind != "activity" or stored.has_events(conn, log, UNEVENTFUL) for log in grown):
         return True
-    return now - stored.root_sealed_at(conn) >= _IDLE_US
+    return abs(now - stored.root_sealed_at(conn)) >= _IDLE_US
 
 
 def _root_id(session: Session) -> int:

@@ -43,7 +43,9 @@ class Stream:
         return sum(self._serve(sink, at) for sink in self._sinks if self._is_due(sink, at))
 
     def _is_due(self, sink: Sink, at: datetime) -> bool:
-        return sink.name not in self._waits or at >= self._waits[sink.name][0]
+        until, wait = self._waits.get(sink.name, (at, _FIRST_WAIT))
+        # Longer than it was to wait it waits only if the clock went back.
+        return not timedelta(0) < until - at <= wait
 
     def _serve(self, sink: Sink, at: datetime) -> int:
         with self._sessions.begin() as session:

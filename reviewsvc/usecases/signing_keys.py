@@ -47,10 +47,12 @@ def announce(
         known = {key.verifier.text(): key for key in history(session)}
         row = installations.get(session)
         wanted = [_checked(vkey, row.origin if row else "") for vkey in vkeys]
-        now = microseconds(at)
+        # A clock that went back changes nothing of when it was signed: ends lie behind that.
+        signed_at = _signed_at(session)
+        now = max(microseconds(at), signed_at)
         fresh = [each for each in wanted if not _is_known(known.get(each.text()), now)]
         kinds = {each.kind for each in fresh}
-        ending = now + overlap // timedelta(microseconds=1)
+        ending = max(now + overlap // timedelta(microseconds=1), signed_at + 1)
         said = [f.SigningKey(each.text(), now) for each in fresh]
         said += [
             f.SigningKey(vkey, key.valid_from, ending)
@@ -74,10 +76,16 @@ def end(
         found = known.get(vkey)
         if found is None or (found.valid_until is not None and found.valid_until <= microseconds(at)):
             raise SigningKeyRefusedError("There is no such signing key, or it has ended.")
-        ended = found._replace(valid_until=max(microseconds(until), found.valid_from))
+        ending = max(microseconds(until), found.valid_from, _signed_at(session) + 1)
+        ended = found._replace(valid_until=ending)
         said = f.SigningKey(vkey, ended.valid_from, ended.valid_until)
         _say(session, keyring, [said], actor=actor, at=at)
         return ended
+
+
+def _signed_at(session: Session) -> int:
+    """When it was last signed, in microseconds; whatever the clock says since, entries go on from there."""
+    return stored.root_said_at(Sessions.psycopg(session))
 
 
 def _checked(vkey: str, origin: str) -> Verifier:

@@ -1,9 +1,10 @@
 """Takes turns: does steps when they are due, and says in words what keeps one from its work."""
 
+import errno
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import psycopg
@@ -17,6 +18,9 @@ from reviewsvc.usecases.steps import Step, run_alone
 
 _TROUBLED_SECONDS: Final = 60.0
 _HOUSES: Final = {"reviewsvc", "consumers"}
+_NONE: Final = timedelta()
+# A full disk, a folder that may not be written: nobody needs a trace for these, which come again and again.
+_FILES: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT}
 _AWAY: Final = "the database is away"
 _FOUND = Counter("reviewsvc_worker_found", "What the periodic steps found to do.", ["step"])
 _FAILED = Counter("reviewsvc_worker_failures", "Periodic steps that failed and are tried again.", ["step"])
@@ -57,7 +61,9 @@ class Turns:
         """Do every step whose time has come; say whether any found work, so that there may be more."""
         found = False
         for step in self._steps:
-            if self._clock() >= self._due[step.name]:
+            left = self._due[step.name] - self._clock()
+            # More than its period is left only if the clock went back: it must not wait for the old time.
+            if left <= _NONE or left > step.every:
                 found = self._do(step) or found
         return found
 
@@ -105,14 +111,17 @@ class Turns:
 
 
 def is_ours(error: Exception) -> bool:
-    """Say whether an error's text is enough: it is of this house, or the database is away."""
-    return type(error).__module__.partition(".")[0] in _HOUSES or _is_away(error)
+    """Say whether an error's text is enough: it is of this house, the database's absence, or of the disk."""
+    is_told = _is_away(error) or _is_of_a_file(error)
+    return is_told or type(error).__module__.partition(".")[0] in _HOUSES
 
 
 def why_of(error: Exception) -> str:
     """What keeps a step from its work, in words; of others' errors the name alone: a text may tell much."""
     if _is_away(error):
         return _AWAY
+    if isinstance(error, OSError) and _is_of_a_file(error):
+        return f"{error.filename or 'a file'}: {error.strerror}"
     if is_ours(error):
         return str(error)
     return f"it broke off by {type(error).__name__}; its log line says where"
@@ -122,6 +131,10 @@ def _is_away(error: Exception) -> bool:
     return isinstance(
         error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError
     )
+
+
+def _is_of_a_file(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _FILES
 
 
 def _say(step: Step, error: Exception, why: str) -> None:

@@ -75,7 +75,7 @@ class Verifying:
 
     def _is_night(self, at: datetime) -> bool:
         """Say whether everything is due: at the start, then each night, whatever the clock does."""
-        since = at - self._whole_at if self._whole_at else _DAY
+        since = abs(at - self._whole_at) if self._whole_at else _DAY
         return since >= _DAY or (since >= _ALMOST_A_DAY and at.hour in _NIGHT)
 
     def _verify(self, conn: Connected, scope: Scope, marks: Marks | None, at: datetime) -> Report:

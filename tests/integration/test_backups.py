@@ -19,7 +19,7 @@ from reviewsvc.domain.verdict import Verdict
 from reviewsvc.local.postgres import Postgres
 from reviewsvc.local.rehearsal import rehearse
 from reviewsvc.usecases import backups, labels
-from reviewsvc.usecases.backups import BackupError
+from reviewsvc.usecases.backups import BackupError, Programs
 from reviewsvc.usecases.desk import Desk
 from tests.fixtures.installed import AT, KEK_BYTES, ORIGIN
 from tests.fixtures.sealed import SealedBank
@@ -94,6 +94,30 @@ def test_a_rehearsal_verifies_the_backup_and_leaves_nothing(taken: Path) -> None
     assert found.report.verdict is Verdict.SELF_CONSISTENT
     assert found.report.entries == sum(log.size for log in found.manifest.logs)
     assert found.manifest.checkpoint.startswith(f"{ORIGIN}/root/0\n")
+
+
+def test_a_backup_that_was_cut_off_is_told_and_one_that_failed_leaves_nothing(
+    signed: SealedBank, owner_url: str, tmp_path: Path
+) -> None:
+    signed.seal()
+    programs, folder, keys = programs_for(owner_url), tmp_path / "monday", tmp_path / "keys"
+
+    class Full(Programs):
+        def run(self, program: str, *arguments: str, url: str = "") -> str:
+            if any("data.dump" in each for each in arguments):
+                raise BackupError("no space left")
+            return super().run(program, *arguments, url=url)
+
+    with pytest.raises(BackupError, match="no space"):
+        backups.make(owner_url, Full(programs.folder), folder, keys, AT)
+    assert not list(tmp_path.glob("monday*")) + list(tmp_path.glob("keys*"))
+    (tmp_path / "monday.partial").mkdir()
+    with pytest.raises(BackupError, match="remove it"):
+        backups.make(owner_url, programs, folder, keys, AT)
+    assert not list(tmp_path.glob("keys*"))
+    (tmp_path / "monday.partial").rmdir()
+    assert backups.make(owner_url, programs, folder, keys, AT).holds == "data"
+    assert backups.check(keys, programs).holds == "keys"
 
 
 def test_the_keys_are_apart_and_a_changed_file_is_told(taken: Path) -> None:

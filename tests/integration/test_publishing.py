@@ -147,6 +147,29 @@ def test_whenever_the_publisher_dies_a_reader_finds_a_whole_log_and_it_goes_on(
     assert set(sizes) == {301, 801}
 
 
+def test_a_second_publisher_leaves_the_place_to_the_first(
+    signed: SealedBank, conn: Connected, database_url: str, out: Path
+) -> None:
+    grow(signed, 0, 300)
+    (out.parent / "linked").symlink_to(out)
+    refused = list[str]()
+
+    class Slow(Folder):
+        def write(self, name: str, data: bytes) -> None:
+            if not refused:
+                with connect(database_url, "read") as other, pytest.raises(PublishError) as told:
+                    publishing.publish(other, Folder(out.parent / "linked"))
+                refused.append(str(told.value))
+                with connect(database_url, "read") as other:
+                    publishing.publish(other, Folder(out.parent / "elsewhere"))
+            super().write(name, data)
+
+    publishing.publish(conn, Slow(out))
+    assert "somebody else publishes" in refused[0]
+    assert read_all(out) == read_all(out.parent / "elsewhere")
+    assert publishing.publish(conn, Folder(out)).entries == 0
+
+
 def test_files_are_on_the_disk_before_the_checkpoint_tells_of_them(
     signed: SealedBank, conn: Connected, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

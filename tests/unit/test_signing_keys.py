@@ -37,7 +37,7 @@ def test_a_key_file_is_its_owners_alone_and_is_never_written_over(tmp_path: Path
     assert path.read_bytes() == before + f"{added.text()}\n".encode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert signing_keys.load(path)[-1] == added
-    assert list(tmp_path.iterdir()) == [path]
+    assert set(tmp_path.iterdir()) == {path, tmp_path / "key.lock"}
 
 
 def test_keys_of_another_origin_are_refused(tmp_path: Path) -> None:

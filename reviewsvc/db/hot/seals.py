@@ -136,6 +136,12 @@ def entered_behind(conn: Connected, log: Growth) -> RootPlace | None:
     return RootPlace(*row) if row else None
 
 
+def root_said_at(conn: Connected) -> int:
+    """The time of the root log's last entry, in microseconds, which later ones are not before; 0 if none."""
+    row = conn.execute("SELECT max(h.last_at) FROM log l JOIN head h USING (log_id) WHERE l.kind = 'root'")
+    return int((row.fetchone() or (0,))[0] or 0)
+
+
 def sealed_logs(conn: Connected) -> list[SealedLog]:
     """Every log that was ever signed, by name."""
     return [SealedLog(*row) for row in conn.execute(f"{_SEALED} ORDER BY l.name")]
