@@ -75,6 +75,8 @@ def test_the_threat_model_has_no_other_ways() -> None:
 class Kept(dict[str, bytes]):
     """A folder that was published to."""
 
+    name = "kept"
+
     def read(self, name: str) -> bytes | None:
         return self.get(name)
 
