@@ -14,6 +14,7 @@ from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.connection import Connected, connect
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import facts as f
+from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.verdict import Report, Verdict
 from reviewsvc.usecases.activity import Said, record
@@ -25,7 +26,8 @@ from reviewsvc.usecases.verification import Scope, verify
 # Where nothing else was said there is nothing new: verifying and anchoring make no work for each other.
 OWN_KINDS: Final = ("verification", "anchor", "cosignature")
 _NIGHT: Final = range(1, 5)
-_DAY, _ALMOST_A_DAY = timedelta(hours=26), timedelta(hours=20)
+_DAY, _ALMOST_A_DAY, _AGAIN = timedelta(hours=26), timedelta(hours=20), timedelta(minutes=10)
+_FIRST_SEAL_US: Final = 60_000_000
 _RUNS = Counter("reviewsvc_verifications", "Verifications by the worker.", ["what", "verdict"])
 _FINDINGS = Gauge(
     "reviewsvc_verification_findings", "What the last verification of this sort found.", ["what"]
@@ -59,23 +61,33 @@ class Verifying:
         self._sessions, self._keyring, self._url, self._told = sessions, keyring, url, told
         self._whole_at: datetime | None = None
         self._marks: Marks | None = None
-        self._said = ""
+        # What was found, by what was verified, until the same or everything is verified without it.
+        self._faults: dict[str, str] = {}
 
     def step(self, at: datetime) -> int:
         """Verify what is due. Raises NotVerifiedError as long as something is found."""
         with connect(self._url, "worker") as conn:
             marks = self._marks or load_marks(self._told.memory)
             if self._is_night(at):
+                if marks is None and is_newborn(conn, at):
+                    return 0
                 report = self._verify(conn, Scope(), marks, at)
                 self._whole_at = at
                 self._tell("all", report, at)
             elif marks is not None and news(conn, marks):
                 self._tell("new", self._verify(conn, Scope(since_last=True), marks, at), at)
+        if self._faults:
+            raise NotVerifiedError(next(iter(self._faults.values())))
         return 0
 
     def _is_night(self, at: datetime) -> bool:
-        """Say whether everything is due: at the start, then each night, whatever the clock does."""
+        """Say whether everything is due: at the start, then each night, whatever the clock does.
+
+        While everything was verified with a fault, it is soon again: it may have been mended.
+        """
         since = abs(at - self._whole_at) if self._whole_at else _DAY
+        if "all" in self._faults:
+            return since >= _AGAIN
         return since >= _DAY or (since >= _ALMOST_A_DAY and at.hour in _NIGHT)
 
     def _verify(self, conn: Connected, scope: Scope, marks: Marks | None, at: datetime) -> Report:
@@ -98,7 +110,8 @@ class Verifying:
         fault = f"{first.log}, seq {first.seq}: {first.what}" if first else ""
         _RUNS.labels(what, report.verdict.value).inc()
         _FINDINGS.labels(what).set(len(report.findings))
-        if not fault or fault != self._said:
+        told = f"{report.verdict}: {fault}" if fault else ""
+        if not fault or told != self._faults.get(what):
             said = f.Verification(
                 what,
                 report.verdict.value,
@@ -110,13 +123,23 @@ class Verifying:
             with self._sessions.begin() as session:
                 one = Said("verification", said, about=f.VERIFICATIONS)
                 record(session, self._keyring, [one], actor=None, at=at)
-        self._said = fault
         if fault:
+            self._faults[what] = told
             _log.error(
                 "not verified", verdict=report.verdict.value, findings=len(report.findings), first=fault
             )
-            raise NotVerifiedError(f"{report.verdict}: {fault}")
+            return
+        if what == "all":
+            self._faults.clear()
+        self._faults.pop(what, None)
         _VERIFIED_AT.labels(what).set_to_current_time()
+
+
+def is_newborn(conn: Connected, at: datetime) -> bool:
+    """Say whether it is signed since a moment ago, so that nothing is sealed yet and nothing is missing."""
+    keys = stored.keys(conn)
+    since = microseconds(at) - min((key.valid_from for key in keys), default=0)
+    return bool(keys) and 0 <= since < _FIRST_SEAL_US and not stored.root_sealed_at(conn)
 
 
 def news(conn: Connected, marks: Marks) -> bool:

@@ -49,3 +49,27 @@ def test_what_is_new_is_verified_and_said_once_and_a_fault_is_an_alarm(
         with pytest.raises(NotVerifiedError, match="differs in at"):
             verifying.step(AT.replace(hour=2) + timedelta(days=night + 1))
     assert said(signed) == 3
+
+
+def test_what_was_found_stays_an_alarm_until_it_is_verified_without_it(
+    signed: SealedBank, owner_url: str, tmp_path: Path
+) -> None:
+    told = Told([parse_verifier(vkey) for vkey in signed.vkeys()], None, tmp_path / "verified.json")
+    verifying = Verifying(signed.sessions, signed.bank.house.keyring, signed.bank.database_url, told)
+    assert [verifying.step(AT), said(signed)] == [0, 0], "before the first seal there is nothing to say"
+    signed.bank.capture([event("p-1", subject=None)])
+    signed.seal(AT + MINUTE)
+    with psycopg.connect(owner_url) as conn:
+        conn.execute("SET LOCAL session_replication_role = replica")
+        conn.execute("UPDATE checkpoint SET at = at + 1 WHERE root_seq = 1")
+    for minute in (2, 3, 4):
+        with pytest.raises(NotVerifiedError, match="differs in at"):
+            verifying.step(AT + minute * MINUTE)
+    assert said(signed) == 1
+    with psycopg.connect(owner_url) as conn:
+        conn.execute("SET LOCAL session_replication_role = replica")
+        conn.execute("UPDATE checkpoint SET at = at - 1 WHERE root_seq = 1")
+    assert verifying.step(AT + 13 * MINUTE) == 0
+    signed.bank.capture([event("p-2", subject=None)])
+    signed.seal(AT + 14 * MINUTE)
+    assert [verifying.step(AT + 14 * MINUTE), said(signed)] == [0, 3]
