@@ -38,9 +38,10 @@ def show_all(*, as_json: bool) -> None:
 def run(user: str | None, *, as_json: bool) -> None:
     """Drop now what is past its time; else the worker does it within the hour."""
     from reviewsvc.usecases import retention as months
+    from reviewsvc.usecases.desk import Desk
 
     with opened(user, role="worker") as house:
-        done = months.run(house.sessions, actor=house.actor, at=house.at)
+        done = months.run(Desk(house.sessions, house.keyring), actor=house.actor, at=house.at)
     if as_json:
         show({"items": [one._asdict() for one in done]})
         return

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,6 +20,22 @@ _MONTHS: Final = (
 _COUNT: Final = (
     "SELECT count(*) FROM {table} WHERE retention_class = %(retention_class)s "
     "AND at >= %(since)s AND at < %(until)s"
+)
+
+
+_IS_HELD: Final = (
+    "SELECT is_held FROM stored_month WHERE parent = %(parent)s "
+    "AND retention_class = %(retention_class)s AND since = %(since)s"
+)
+# Open tasks about payloads of dropped months, or of the one that goes now, unless a hold keeps them.
+_TASKS: Final = (
+    "WITH gone AS (SELECT retention_class, since, until FROM dropped WHERE parent = 'payload' "
+    "UNION SELECT %(retention_class)s::smallint, %(since)s::bigint, %(until)s::bigint) "
+    "SELECT t.task_id, t.activity_log_id FROM task t "
+    "JOIN gone g ON t.retention_class = g.retention_class "
+    "AND t.prediction_at >= g.since AND t.prediction_at < g.until "
+    "WHERE t.status IN ('pending', 'disputed') AND NOT EXISTS (SELECT FROM held_entry h "
+    "WHERE h.log_id = t.prediction_log_id AND h.seq = t.prediction_seq) ORDER BY t.task_id LIMIT %(limit)s"
 )
 
 
@@ -43,6 +60,18 @@ def months(session: Session) -> list[StoredMonth]:
 def count(session: Session, month: StoredMonth) -> int:
     """Count a month's rows."""
     return int(run(session, _COUNT.format(table=month.parent), month._asdict()).scalar_one())
+
+
+def is_held(session: Session, month: StoredMonth) -> bool:
+    """Say whether a hold keeps the month as a whole."""
+    return bool(run(session, _IS_HELD, month._asdict()).scalar_one_or_none())
+
+
+def open_tasks(session: Session, month: StoredMonth | None, limit: int) -> list[tuple[UUID, int]]:
+    """Return open tasks, each with its activity log, whose payload is dropped, or is with this month."""
+    none = {"retention_class": None, "since": None, "until": None}
+    asked = {**(month._asdict() if month else none), "limit": limit}
+    return [(row.task_id, row.activity_log_id) for row in run(session, _TASKS, asked)]
 
 
 def drop(session: Session, month: StoredMonth, first: date) -> int | None:

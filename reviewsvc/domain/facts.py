@@ -201,7 +201,10 @@ class Retraction(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 
 
 class TaskMoved(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A task was escalated, snoozed, flagged, defaulted or withdrawn; the entry's ref is the prediction."""
+    """A task was escalated, snoozed, flagged, defaulted or withdrawn; the entry's ref is the prediction.
+
+    Withdrawn is what its subject's erasure closes, and, `why` is `retention` then, the end of its time.
+    """
 
     task: str
     id: str
@@ -211,6 +214,7 @@ class TaskMoved(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     queue: str | None = None
     until: int | None = None
     final: Final | None = None
+    why: str | None = None
 
 
 class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

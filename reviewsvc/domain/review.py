@@ -57,7 +57,7 @@ class Act(StrEnum):
 
 
 _WAITING = (SlotState.OPEN, SlotState.CLAIMED, SlotState.SNOOZED)
-_UNFINISHED = (Status.PENDING, Status.DISPUTED)
+UNFINISHED = (Status.PENDING, Status.DISPUTED)
 _SETTLED = frozenset({Status.PENDING, Status.DISPUTED, Status.DECIDED})
 
 SLOT_MOVES: dict[tuple[SlotState, Act], SlotState] = {
@@ -78,8 +78,8 @@ TASK_MOVES: dict[tuple[Status, Act], frozenset[Status]] = {
     (Status.PENDING, Act.DECIDE): _SETTLED,
     **{(status, Act.UNDO): _SETTLED for status in _SETTLED},
     (Status.DISPUTED, Act.ADJUDICATE): frozenset({Status.DECIDED}),
-    **{(status, Act.DEFAULT): frozenset({Status.DEFAULTED}) for status in _UNFINISHED},
-    **{(status, Act.WITHDRAW): frozenset({Status.WITHDRAWN}) for status in _UNFINISHED},
+    **{(status, Act.DEFAULT): frozenset({Status.DEFAULTED}) for status in UNFINISHED},
+    **{(status, Act.WITHDRAW): frozenset({Status.WITHDRAWN}) for status in UNFINISHED},
 }
 
 

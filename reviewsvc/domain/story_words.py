@@ -104,9 +104,15 @@ def _retracted(_: Entry, __: f.Retraction, ___: Named) -> Told:
 
 
 def _moved(_: Entry, said: f.TaskMoved, __: Named) -> Told:
+    return Told("withdrawn" if said.move == "withdrawn" else "moved", move_words(said))
+
+
+def move_words(said: f.TaskMoved) -> str:
+    """Say how a task was moved on without an answer."""
+    if said.why == "retention":
+        return "Withdrawn: what it is about is no longer kept, its time of retention has passed"
     until = f"{moment(said.until):%Y-%m-%d %H:%M} UTC" if said.until else ""
-    what = "withdrawn" if said.move == "withdrawn" else "moved"
-    return Told(what, _MOVES.get(said.move, said.move).format(queue=said.queue, until=until))
+    return _MOVES.get(said.move, said.move).format(queue=said.queue, until=until)
 
 
 def _labelled(entry: Entry, said: f.Label, named: Named) -> Told:

@@ -74,7 +74,7 @@ class SubjectExport(Facts, frozen=True, omit_defaults=True, forbid_unknown_field
 class Retention(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A month of a retention class was dropped, or what had been kept of dropped months for a hold.
 
-    `held` rows were copied first; times are microseconds.
+    `held` rows were copied first, open `tasks` were withdrawn with it; times are microseconds.
     """
 
     table: str
@@ -84,6 +84,7 @@ class Retention(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     until: int | None = None
     held: int = 0
     bytes: int = 0
+    tasks: int = 0
 
 
 class KekRotated(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -2,28 +2,21 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-import sqlalchemy as sa
-
-from reviewsvc.db import erasures, generation, holds, installations, logs, slots, subjects, tasks, wishes
+from reviewsvc.db import erasures, generation, holds, installations, logs, subjects, wishes
 from reviewsvc.db.sessions import Session
-from reviewsvc.domain import facts as f
-from reviewsvc.domain import review
 from reviewsvc.domain import subject_facts as sf
-from reviewsvc.domain.case_secrets import ERASED
 from reviewsvc.domain.entries import Actor, Ref
 from reviewsvc.domain.projections import Place
-from reviewsvc.domain.review import Act, Status
+from reviewsvc.domain.review import UNFINISHED
 from reviewsvc.domain.subject_rows import ErasedKeyRow
 from reviewsvc.outside.erasure_journal import ErasureJournal, Line
-from reviewsvc.usecases import case_log, dossiers, labelling
+from reviewsvc.usecases import dossiers, labelling, withdrawing
 from reviewsvc.usecases.activity import chosen_shard
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.subjects import HeldError
-
-_OPEN = (Status.PENDING.value, Status.DISPUTED.value)
 
 
 class Erased(NamedTuple):
@@ -98,14 +91,14 @@ def _erase(work: Work, erasure_id: UUID, key_id: bytes, *, ref: Ref | None) -> E
     session = work.session
     kept = subjects.kept(session, key_id)
     left = subjects.left(session, key_id, kept)
-    locked = [dossiers.lock(session, row.task_id) for row in kept.tasks if row.status in _OPEN]
+    locked = [dossiers.lock(session, row.task_id) for row in kept.tasks if row.status in UNFINISHED]
     labels = subjects.standing_labels(session, kept.id_hashes)
     subjects.empty(session, key_id)
     subjects.destroy_key(session, key_id, work.at)
     done = Erased(erasure_id, len(kept.predictions), len(locked), len(labels), len(left))
     place, log = _log(work, key_id, done, [row.activity_log_id for row, _ in locked], ref)
     for row, task in locked:
-        _withdraw(work, row, task)
+        withdrawing.withdraw(work, row, task)
     labelling.withdraw_erased(work, labels, place, log)
     erasures.add_erased(session, ErasedKeyRow(place.log_id, place.seq, key_id))
     if ref is None:
@@ -134,29 +127,3 @@ def _log(
     place = logs.append(work.session, head, "erasure", said, clock=work.clock, actor=work.actor, ref=ref)
     logs.save_heads(work.session, heads)
     return place, head.name
-
-
-def _withdraw(work: Work, row: sa.Row[Any], task: review.Task) -> None:
-    """Close a task: what it was about is gone."""
-    after = review.end(task, Act.WITHDRAW)
-    entry = dossiers.prediction(work.session, row)
-    said = dossiers.read_said(entry)
-    status = after.status.value
-    facts = f.TaskMoved(
-        task=str(row.task_id),
-        id=said.id,
-        model=said.model,
-        move=status,
-        predicted_at=said.predicted_at,
-        final=f.Final(status, None, None, said.label, said.value),
-    )
-    place = case_log.write(work, row, entry, "task_moved", facts, secrets=ERASED)
-    slots.save(work.session, row, task.slots, after.slots)
-    tasks.save(
-        work.session,
-        row.task_id,
-        status=status,
-        closed_at=work.at,
-        answer_log_id=place.log_id,
-        answer_seq=place.seq,
-    )

@@ -11,11 +11,15 @@ from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.projections import Place
+from reviewsvc.domain.review import UNFINISHED
 from reviewsvc.domain.subject_rows import dropped_row
+from reviewsvc.usecases import dossiers, withdrawing
 from reviewsvc.usecases.activity import chosen_shard
+from reviewsvc.usecases.desk import Desk, Work
 
 _ABOUT: Final = "retention"
 _HELD: Final = "payload_held"
+_AT_ONCE: Final = 500
 
 
 class Month(NamedTuple):
@@ -49,30 +53,38 @@ def show(sessions: Sessions) -> list[Month]:
         return [_month(one) for one in rows.months(session)]
 
 
-def step(sessions: Sessions, *, at: datetime) -> int:
+def step(desk: Desk, *, at: datetime) -> int:
     """Drop what is past its time; return how many months that were."""
-    return len(run(sessions, actor=None, at=at))
+    return len(run(desk, actor=None, at=at))
 
 
-def run(sessions: Sessions, *, actor: Actor | None, at: datetime) -> list[Dropped]:
+def run(desk: Desk, *, actor: Actor | None, at: datetime) -> list[Dropped]:
     """Drop what is past its time, each month in a transaction of its own, and return what went.
 
-    Payloads go before the rows that find them. What a hold keeps waits; each drop is an entry.
+    Payloads go before the rows that find them; open tasks about them end as withdrawn. What a hold keeps
+    waits; each drop is an entry.
     """
-    with sessions.begin() as session:
+    with desk.sessions.begin() as session:
+        # What is said of tasks that end now is kept in this month.
+        installations.ensure_months(session, at)
         due = [one for one in rows.months(session) if _is_due(one, at)]
-    done = [_drop(sessions, one, actor, at) for one in sorted(due, key=lambda one: one.parent)]
-    done.append(_drop_released(sessions, actor, at))
+    done = [_drop(desk, one, actor, at) for one in sorted(due, key=lambda one: one.parent)]
+    # What a hold had kept of months that went before, and has been released since.
+    _withdraw(desk, None, actor, at)
+    done.append(_drop_released(desk.sessions, actor, at))
     return [one for one in done if one is not None]
 
 
-def _drop(sessions: Sessions, month: StoredMonth, actor: Actor | None, at: datetime) -> Dropped | None:
-    with sessions.begin() as session:
+def _drop(desk: Desk, month: StoredMonth, actor: Actor | None, at: datetime) -> Dropped | None:
+    payloads = month if month.parent == "payload" else None
+    closed = _withdraw(desk, payloads, actor, at)
+    with desk.sessions.begin() as session:
         amount = rows.count(session, month)
-    with sessions.begin() as session:
-        # Shared, so that no hold is placed between the copy and the drop.
-        generation.share(session)
-        heads = _head(session)
+    # Shared GEN, so that no hold is placed between the copy and the drop.
+    with desk.work(actor, at) as work:
+        session = work.session
+        # Those too that an answer which was taken back has opened since.
+        more = _close(work, payloads)
         held = rows.drop(session, month, moment(month.since).date())
         if held is None:
             return None
@@ -84,8 +96,9 @@ def _drop(sessions: Sessions, month: StoredMonth, actor: Actor | None, at: datet
             until=month.until,
             held=held,
             bytes=month.bytes,
+            tasks=closed + more,
         )
-        place = _log(session, heads, said, actor, at)
+        place = _log(session, _head(session), said, actor, at)
         row = dropped_row(place, said, month.retention_class)
         assert row is not None
         rows.add_dropped(session, row)
@@ -98,18 +111,44 @@ def _drop_released(sessions: Sessions, actor: Actor | None, at: datetime) -> Dro
         if not rows.has_held_rows(session):
             return None
         generation.share(session)
-        heads = _head(session)
+        head = _head(session)
         amount = rows.drop_released(session)
         if amount == 0:
             return None
-        _log(session, heads, sf.Retention(_HELD, amount), actor, at)
+        _log(session, head, sf.Retention(_HELD, amount), actor, at)
     return Dropped(_HELD, None, None, None, amount, 0, 0)
+
+
+def _withdraw(desk: Desk, month: StoredMonth | None, actor: Actor | None, at: datetime) -> int:
+    """End the open tasks whose payloads go with a month, or went before; some hundreds a transaction."""
+    closed, done = 0, _AT_ONCE
+    while done == _AT_ONCE:
+        with desk.work(actor, at) as work:
+            done = _close(work, month)
+        closed += done
+    return closed
+
+
+def _close(work: Work, month: StoredMonth | None) -> int:
+    """End some of them; every head that this transaction writes to is locked here, at once."""
+    session = work.session
+    is_held = month is not None and rows.is_held(session, month)
+    found = [] if is_held else rows.open_tasks(session, month, _AT_ONCE)
+    locked = [dossiers.lock(session, task_id) for task_id, _ in found]
+    logs.lock_heads(session, {_shard(session), *(log_id for _, log_id in found)})
+    for row, task in locked:
+        if task.status in UNFINISHED:
+            withdrawing.withdraw(work, row, task, why="retention")
+    return len(found)
 
 
 def _head(session: Session) -> dict[int, logs.Head]:
     """Lock the log that tells of it: before the tables, as everywhere."""
-    shard = chosen_shard(installations.newest_logs(session, "activity"), _ABOUT)
-    return logs.lock_heads(session, [shard])
+    return logs.lock_heads(session, [_shard(session)])
+
+
+def _shard(session: Session) -> int:
+    return chosen_shard(installations.newest_logs(session, "activity"), _ABOUT)
 
 
 def _log(

@@ -49,7 +49,7 @@ def subject_steps(desk: Desk, journal: ErasureJournal) -> tuple[Step, ...]:
     second, minute = timedelta(seconds=1), timedelta(minutes=1)
     return (
         Step("erasures", 20, second, lambda at: erasure.step(desk, journal, at=at)),
-        Step("retention", 22, 60 * minute, lambda at: retention.step(desk.sessions, at=at)),
+        Step("retention", 22, 60 * minute, lambda at: retention.step(desk, at=at)),
         Step("key_sweep", 21, minute, lambda at: key_sweep.step(desk.sessions, at=at)),
     )
 

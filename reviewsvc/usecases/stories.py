@@ -15,18 +15,11 @@ from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.facts import TaskMoved
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.showing import answer_words
+from reviewsvc.domain.story_words import move_words
 from reviewsvc.usecases import dossiers
 from reviewsvc.usecases.desk import Work
 
 _OTHERS: Final = 10
-_MOVES: Final = {
-    "escalated": "Escalated to {queue}",
-    "snoozed": "Put off until {until}",
-    "flagged": "Flagged",
-    "overdue": "Its due time passed",
-    "defaulted": "Its due time passed: the model's answer stands",
-    "withdrawn": "Withdrawn: its subject was erased",
-}
 
 
 class Happening(Struct, frozen=True):
@@ -89,8 +82,7 @@ def _moves(work: Work, row: sa.Row[Any]) -> Iterable[_Told]:
     names = tasks.names_of(work.session, people)
     for log_id, entry in entries:
         said = msgspec.json.decode(entry.facts, type=TaskMoved)
-        until = f"{moment(said.until):%Y-%m-%d %H:%M} UTC" if said.until else ""
-        words = _MOVES.get(said.move, said.move).format(queue=said.queue, until=until)
+        words = move_words(said)
         by = names.get(UUID(entry.actor.id)) if entry.actor and _is_person(entry) else None
         opened = dossiers.open_secrets(work.session, work.desk, log_id, entry.seq) if entry.payload else None
         yield _Told(Happening(moment(entry.at), words, by), opened.note if opened else None)

@@ -80,7 +80,7 @@ def test_a_story_tells_that_its_payloads_were_dropped(eraser: Eraser) -> None:
     bank.apply({**CONTRACT, "retention": {"class": "brief", "keep_days": 30, "prediction_days": 400}})
     bank.capture([event("p-1")])
     assert told(bank, 1).is_kept
-    retention.run(eraser.desk.sessions, actor=None, at=AT + timedelta(days=100))
+    retention.run(eraser.desk, actor=None, at=AT + timedelta(days=100))
     story = told(bank, 1)
     (dropped,) = (each for each in story.steps if each.what == "dropped")
     assert dropped.by == "the service"

@@ -7,12 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 from reviewsvc.db import tables as t
+from reviewsvc.domain.review import TaskClosedError
 from reviewsvc.domain.verdict import Verdict
-from reviewsvc.usecases import erasure, holds, labels, retention
+from reviewsvc.usecases import decisions, erasure, holds, labels, retention
+from reviewsvc.usecases.dossiers import ErasedError
 from reviewsvc.usecases.holds import HoldOn
 from reviewsvc.usecases.steps import months_step
 from reviewsvc.usecases.subjects import HeldError
-from tests.fixtures.cases import CONTRACT, Bank, event
+from tests.fixtures.cases import CONTRACT, POLICY, Bank, event
 from tests.fixtures.erasing import STEWARD, Eraser
 from tests.fixtures.installed import AT
 
@@ -40,7 +42,7 @@ def hold(bank: Bank, on: HoldOn) -> holds.Hold:
 
 def run(eraser: Eraser, at: datetime) -> list[retention.Dropped]:
     """Drop what is past, and leave out the months that were made ahead and stayed empty."""
-    done = retention.run(eraser.desk.sessions, actor=STEWARD, at=at)
+    done = retention.run(eraser.desk, actor=STEWARD, at=at)
     return [one for one in done if one.rows]
 
 
@@ -52,14 +54,16 @@ def stored(bank: Bank, table: sa.Table) -> set[tuple[int, int, bytes]]:
 def test_a_past_month_is_dropped_and_its_disk_is_free(eraser: Eraser) -> None:
     bank = eraser.bank
     brief(bank)
-    noise = [os.urandom(2000).hex() for _ in range(300)]
-    bank.capture(
-        [event(f"p-{n}", input={"income": 1, "job": 1, "remarks": text}) for n, text in enumerate(noise)]
-    )
+    bank.apply({**POLICY, "rules": POLICY["rules"][:1]})
+    noise = [{"income": 1, "job": 1, "remarks": os.urandom(2000).hex()} for _ in range(300)]
+    sure = {"label": "approve", "confidence": 0.99}
+    bank.capture([event("p-0", input=noise[0])])
+    bank.capture([event(f"p-{n}", input=told, output=sure) for n, told in enumerate(noise[1:], 1)])
     anna = bank.person("anna")
     bank.decide(anna, bank.claim(anna)[0])
+    months_step(eraser.desk.sessions, at=PAST)
     before = size(bank)
-    assert retention.step(eraser.desk.sessions, at=AT + timedelta(days=30)) == 0
+    assert retention.step(eraser.desk, at=AT + timedelta(days=30)) == 0
     (done,) = run(eraser, PAST)
     assert (done.table, done.retention_class, done.held) == ("payload", "brief", 0)
     assert done.rows == 302
@@ -72,7 +76,7 @@ def test_a_past_month_is_dropped_and_its_disk_is_free(eraser: Eraser) -> None:
     gone = run(eraser, FAR)
     assert [(one.table, one.rows) for one in gone] == [("prediction", 300)]
     assert eraser.verified().verdict is Verdict.VERIFIED
-    assert retention.run(eraser.desk.sessions, actor=None, at=FAR) == []
+    assert retention.run(eraser.desk, actor=None, at=FAR) == []
 
 
 def test_a_hold_stops_erasing_and_dropping_until_it_is_released(eraser: Eraser) -> None:
@@ -109,11 +113,33 @@ def test_a_hold_stops_erasing_and_dropping_until_it_is_released(eraser: Eraser) 
     assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
 
 
+def test_open_cases_of_a_past_month_end_as_withdrawn_and_those_of_holds_do_not(eraser: Eraser) -> None:
+    bank, house = eraser.bank, eraser.bank.house
+    brief(bank)
+    bank.capture([event("p-1"), event("p-2"), event("p-3")])
+    anna = bank.person("anna")
+    (claimed, *_) = bank.claim(anna)
+    placed = hold(bank, HoldOn("subject of p-2"))
+    run(eraser, PAST)
+    statuses = sorted(row.status for row in bank.rows(sa.select(t.task.c.status)))
+    assert statuses == ["pending", "withdrawn", "withdrawn"]
+    with pytest.raises((ErasedError, TaskClosedError)):
+        bank.decide(anna, claimed)
+    told = decisions.answer(bank.desk, "loans", "p-1", None, actor=STEWARD, at=PAST)
+    assert (told.status, told.value, told.prediction_id) == ("withdrawn", None, "p-1")
+    assert bank.rows(sa.select(t.label)) == []
+    holds.release(house.sessions, house.keyring, placed.hold_id, "settled", actor=STEWARD, at=PAST)
+    run(eraser, PAST)
+    assert {row.status for row in bank.rows(sa.select(t.task.c.status))} == {"withdrawn"}
+    assert {row.state for row in bank.rows(sa.select(t.slot.c.state))} == {"closed"}
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
+
+
 def test_a_model_that_is_held_keeps_its_months(eraser: Eraser) -> None:
     brief(eraser.bank)
     eraser.bank.capture([event("p-1")])
     hold(eraser.bank, HoldOn(model="loans"))
-    assert retention.run(eraser.desk.sessions, actor=None, at=FAR) == []
+    assert retention.run(eraser.desk, actor=None, at=FAR) == []
     assert any(month.is_held for month in retention.show(eraser.desk.sessions))
     with pytest.raises(HeldError):
         eraser.ask("p-1")
