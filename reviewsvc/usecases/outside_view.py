@@ -30,11 +30,15 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Marks(Struct, frozen=True, forbid_unknown_fields=True):
-    """What was verified before of an installation, by log; `at` is when, RFC 3339."""
+    """What was verified before of an installation, by log; `at` is when, RFC 3339.
+
+    `whole_at` is when everything was verified the last time, in microseconds; 0 if that is not known.
+    """
 
     installation: str
     at: str
     logs: dict[str, Mark] = {}
+    whole_at: int = 0
 
 
 class Outside(NamedTuple):
@@ -81,14 +85,20 @@ def load_marks(path: Path) -> Marks | None:
         raise MarksError(f"{path} cannot be read ({fault}): remove it, and verify everything") from fault
 
 
-def next_marks(installation: str, at: str, report: Report, before: Marks | None) -> Marks:
-    """Add up to where the logs of a report were found as they were signed to what was verified before."""
+def next_marks(
+    installation: str, at: str, report: Report, before: Marks | None, *, whole_at: int | None = None
+) -> Marks:
+    """Add up to where the logs of a report were found as they were signed to what was verified before.
+
+    `whole_at` is given, in microseconds, where the report is of everything.
+    """
     kept = dict(before.logs) if before else {}
     known = kept.keys()
     # A part of a log is kept only if it went on from what was verified before.
     whole = [log for log in report.logs if log.seal and (log.first == 0 or log.log in known)]
     kept |= {log.log: Mark(log.sealed, log.seal) for log in whole}
-    return Marks(installation, at, kept)
+    last = before.whole_at if before else 0
+    return Marks(installation, at, kept, last if whole_at is None else whole_at)
 
 
 def save_marks(path: Path, marks: Marks) -> None:

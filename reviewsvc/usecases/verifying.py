@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from msgspec import structs
 from prometheus_client import Counter, Gauge
 
 from reviewsvc import telemetry
@@ -14,7 +15,7 @@ from reviewsvc.db.hot import seals as stored
 from reviewsvc.db.hot.connection import Connected, connect
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import facts as f
-from reviewsvc.domain.moments import microseconds
+from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.verdict import Report, Verdict
 from reviewsvc.usecases.activity import Said, record
@@ -25,8 +26,8 @@ from reviewsvc.usecases.verification import Scope, verify
 
 # Where nothing else was said there is nothing new: verifying and anchoring make no work for each other.
 OWN_KINDS: Final = ("verification", "anchor", "cosignature")
-_NIGHT: Final = range(1, 5)
-_DAY, _ALMOST_A_DAY, _AGAIN = timedelta(hours=26), timedelta(hours=20), timedelta(minutes=10)
+_NIGHT_HOUR: Final = 1
+_DAY, _EVENING, _AGAIN = timedelta(days=1), timedelta(hours=6), timedelta(minutes=10)
 _FIRST_SEAL_US: Final = 60_000_000
 _RUNS = Counter("reviewsvc_verifications", "Verifications by the worker.", ["what", "verdict"])
 _FINDINGS = Gauge(
@@ -55,7 +56,7 @@ class NotVerifiedError(RuntimeError):
 
 
 class Verifying:
-    """Verifies what is new, and at night everything."""
+    """Verifies what is new, and everything once each night has begun; where it remembers none, at once."""
 
     def __init__(self, sessions: Sessions, keyring: Keyring, url: str, told: Told) -> None:
         self._sessions, self._keyring, self._url, self._told = sessions, keyring, url, told
@@ -68,7 +69,7 @@ class Verifying:
         """Verify what is due. Raises NotVerifiedError as long as something is found."""
         with connect(self._url, "worker") as conn:
             marks = self._marks or load_marks(self._told.memory)
-            if self._is_night(at):
+            if self._is_whole_due(conn, marks, at):
                 if marks is None and is_newborn(conn, at):
                     return 0
                 report = self._verify(conn, Scope(), marks, at)
@@ -80,29 +81,38 @@ class Verifying:
             raise NotVerifiedError(next(iter(self._faults.values())))
         return 0
 
-    def _is_night(self, at: datetime) -> bool:
-        """Say whether everything is due: at the start, then each night, whatever the clock does.
+    def _is_whole_due(self, conn: Connected, marks: Marks | None, at: datetime) -> bool:
+        """Say whether everything is due: once each night, by what this process knows, else its memory outside.
 
         While everything was verified with a fault, it is soon again: it may have been mended.
         """
-        since = abs(at - self._whole_at) if self._whole_at else _DAY
-        if "all" in self._faults:
-            return since >= _AGAIN
-        return since >= _DAY or (since >= _ALMOST_A_DAY and at.hour in _NIGHT)
+        last = self._whole_at
+        if last is not None and "all" in self._faults:
+            return abs(at - last) >= _AGAIN
+        if last is None and marks and marks.whole_at and marks.installation == scan.installed(conn):
+            last = moment(marks.whole_at)
+        return night_has_passed(last, at)
 
     def _verify(self, conn: Connected, scope: Scope, marks: Marks | None, at: datetime) -> Report:
         keks = self._told.keks if scope.is_whole else None
         outside = Outside(self._told.keys, tips=self._told.tips, marks=marks, keks=keks)
         report = verify(conn, scope=scope, outside=outside)
         if report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}:
-            moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
-            self._marks = next_marks(scan.installed(conn), moment, report, marks)
-            try:
-                save_marks(self._told.memory, self._marks)
-            except OSError as fault:
-                # It is remembered by this process; the next one begins with everything.
-                _log.warning("not remembered", path=str(self._told.memory), reason=str(fault))
+            whole_at = microseconds(at) if scope.is_whole else None
+            told = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            self._remember(next_marks(scan.installed(conn), told, report, marks, whole_at=whole_at))
+        elif marks and scope.is_whole:
+            # Who is started again must not take it for verified.
+            self._remember(structs.replace(marks, whole_at=0))
         return report
+
+    def _remember(self, marks: Marks) -> None:
+        self._marks = marks
+        try:
+            save_marks(self._told.memory, marks)
+        except OSError as fault:
+            # It is remembered by this process; the next one begins with everything.
+            _log.warning("not remembered", path=str(self._told.memory), reason=str(fault))
 
     def _tell(self, what: str, report: Report, at: datetime) -> None:
         """Say it in an entry, once for as long as it stays the same fault; and in metrics and log lines."""
@@ -140,6 +150,19 @@ def is_newborn(conn: Connected, at: datetime) -> bool:
     keys = stored.keys(conn)
     since = microseconds(at) - min((key.valid_from for key in keys), default=0)
     return bool(keys) and 0 <= since < _FIRST_SEAL_US and not stored.root_sealed_at(conn)
+
+
+def night_has_passed(last: datetime | None, at: datetime) -> bool:
+    """Say whether a night has begun since everything was verified; also if that was never, or is to come.
+
+    Nights begin at one o'clock, UTC; what was verified in the six hours before counts for the night, and a
+    clock that was set back by less is left alone.
+    """
+    if last is None or last - at > _EVENING:
+        return True
+    tonight = at.replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)
+    began = tonight if tonight <= at else tonight - _DAY
+    return last < began - _EVENING
 
 
 def news(conn: Connected, marks: Marks) -> bool:
