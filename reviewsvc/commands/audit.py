@@ -96,15 +96,17 @@ def verify(
     from reviewsvc.usecases.outside_view import load_marks
 
     settings = config.load("DATABASE_URL")
+    if payloads and chain_only:
+        raise click.UsageError("--payloads opens what --chain-only leaves out: give one of them.")
+    if seqs is not None and since_last:
+        raise click.UsageError("--seqs and --since-last both say where to begin: give one of them.")
+    scope = verification.Scope(only, _range(only, seqs), since_last, projections=not chain_only)
     path = marks_path(settings, memory)
     marks = load_marks(path)
     if since_last and marks is None:
         raise click.ClickException(f"Nothing is remembered in {path}: run `reviewsvc audit verify` once.")
-    if payloads and chain_only:
-        raise click.UsageError("--payloads opens what --chain-only leaves out: give one of them.")
     outside = outside_view(settings, keys, marks, policy, payloads=payloads)
     group = "worker" if payloads else "read"
-    scope = verification.Scope(only, _range(only, seqs), since_last, projections=not chain_only)
     team = verification.Team(processes, settings.database_url, group) if processes > 1 else None
     with connect(settings.database_url, group) as conn, _progress() as progress:
         report = verification.verify(conn, scope=scope, outside=outside, progress=progress, team=team)
@@ -119,6 +121,10 @@ def _range(only: str | None, seqs: str | None) -> range | None:
     first, colon, behind = seqs.partition(":")
     if only is None or not (first.isdecimal() and colon and behind.isdecimal()):
         raise click.UsageError("--seqs FIRST:BEHIND goes with --log NAME, e.g. --seqs 1000:2000.")
+    if int(behind) <= int(first):
+        raise click.UsageError(
+            f"--seqs {seqs} ends before it begins: FIRST is the first seq, BEHIND the next after."
+        )
     return range(int(first), int(behind))
 
 

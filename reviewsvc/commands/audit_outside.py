@@ -69,9 +69,12 @@ def _read(path: Path) -> "Sequence[Verifier]":
 
     try:
         lines = path.read_text("utf-8").split("\n")
-        return [parse_verifier(line.strip()) for line in lines if line.strip()]
+        found = [parse_verifier(line.strip()) for line in lines if line.strip()]
     except (OSError, UnicodeDecodeError, NoteError) as fault:
         raise click.ClickException(f"The verifier keys in {path} cannot be read: {fault}") from fault
+    if not found:
+        raise click.ClickException(f"{path} holds no verifier key: one a line is expected.")
+    return found
 
 
 class _Memory:

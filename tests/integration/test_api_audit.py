@@ -2,6 +2,7 @@
 
 import pytest
 
+from reviewsvc.db import troubles
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.usecases.export_making import Exporter
 from tests.fixtures.cases import event
@@ -72,7 +73,12 @@ def test_a_program_asks_for_a_bundle_and_takes_it(ada: Program, signed: SealedBa
 
 
 def test_logs_and_opened_payloads_are_told(ada: Program, signed: SealedBank, site: Site) -> None:
+    with signed.sessions.begin() as session:
+        troubles.note(session, "seal", "the signer does not answer", AT)
     _, logs = ada.call("GET /audit/logs")
+    assert [(each["step"], each["why"]) for each in logs["troubles"]] == [
+        ("seal", "the signer does not answer")
+    ]
     assert {log["name"] for log in logs["items"]} == set(signed.logs())
     assert (logs["anchors"], logs["unsealed"]) == ([], 0)
     _, opened = ada.call("GET /audit/access?who=rosa")

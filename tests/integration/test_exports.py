@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from reviewsvc import verify
+from reviewsvc.db import troubles
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant
@@ -241,6 +242,11 @@ def test_the_health_of_every_log_is_on_one_page(signed: SealedBank, ada: Visitor
     told = words(ada.get("/audit/logs"))
     assert "unanchored since" in told
     assert "nobody answers" in told
+    assert "in trouble" not in told
+    with signed.sessions.begin() as session:
+        troubles.note(session, "seal", "the signer does not answer", AT)
+    assert "The worker is in trouble" in (told := words(ada.get("/audit/logs")))
+    assert "the signer does not answer" in told
 
 
 def test_how_the_last_verifications_ended_stands_beside_the_logs(signed: SealedBank, ada: Visitor) -> None:

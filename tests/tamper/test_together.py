@@ -69,8 +69,10 @@ def changed(sealed: Installation, flip: str) -> Iterator[None]:
             conn.execute(flip)
 
     run()
-    yield
-    run()
+    try:
+        yield
+    finally:
+        run()
 
 
 def once_both_are_there(owner_url: str, act: str) -> Progress:
