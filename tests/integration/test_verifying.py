@@ -91,7 +91,7 @@ def test_who_starts_again_the_same_day_verifies_what_is_new_alone(
         Verifying(signed.sessions, signed.bank.house.keyring, signed.bank.database_url, told).step(at)
         rows = signed.bank.rows(sa.select(t.activity.c.log_id, t.activity.c.seq).where(VERIFICATIONS))
         with signed.sessions.begin() as session:
-            bodies = [logs.one(session, *row) for row in rows]
+            bodies = [logs.one(session, row.log_id, row.seq) for row in rows]
         return [decode(parse(body).facts)["what"] for body in bodies]
 
     signed.bank.capture([event("p-1", subject=None)])
