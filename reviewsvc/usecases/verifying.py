@@ -82,7 +82,7 @@ class Verifying:
         return 0
 
     def _is_whole_due(self, conn: Connected, marks: Marks | None, at: datetime) -> bool:
-        """Say whether everything is due: once each night, by what this process knows, else its memory outside.
+        """Say whether everything is due: once each night, as this process knows, else its memory outside.
 
         While everything was verified with a fault, it is soon again: it may have been mended.
         """
