@@ -91,7 +91,7 @@ class Client:
         return items
 
     def claim(self, queue: str, count: int = 1) -> list[Record]:
-        """Take tasks: `task`, `token` and `lease_until` of each."""
+        """Take up to `count` (at most 10) tasks: `task`, `token` and `lease_until` of each."""
         items: list[Record] = self._post(f"/queues/{quote(queue)}/claims", {"count": count})["items"]
         return items
 

@@ -9,7 +9,7 @@ from reviewsvc.usecases.receipt_check import LONGEST
 from reviewsvc.usecases.searches import KINDS
 
 _CURSOR = validate.Regexp(r"^(\d{1,19}\.\d{1,10}\.\d{1,19})?$")
-_SHORT = validate.Length(0, 256)
+_SHORT = validate.Length(0, 512)
 
 
 class SearchAsked(Schema):

@@ -1,5 +1,6 @@
 """Shows the OpenAPI document as a page: made by the server, so that it needs no script."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +42,7 @@ class Operation(NamedTuple):
     about: str
     parameters: tuple[Field, ...]
     body: str
+    example: str
     answers: tuple[Answer, ...]
 
 
@@ -110,6 +112,7 @@ def _operation(
         said.get("description", ""),
         tuple(_parameter(one) for one in parameters if "name" in one),
         _schema_of(content),
+        next((json.dumps(one["example"]) for one in content.values() if "example" in one), ""),
         tuple(_answer(status, one) for status, one in said.get("responses", {}).items()),
     )
 

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 from reviewsvc.api import (
     audit,
     decisions,
+    descriptions,
     documentation,
     exports,
     labels,
@@ -84,7 +85,7 @@ def register(app: Flask) -> None:
     api = DescribedApi(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    app.extensions[documentation.EXTENSION] = api.spec.to_dict()
+    app.extensions[documentation.EXTENSION] = descriptions.describe(app, api.spec.to_dict())
     app.register_blueprint(documentation.blueprint)
 
 

@@ -20,7 +20,7 @@ blueprint = Blueprint("audit-exports", __name__)
 
 _PATH: Final = "/audit/exports"
 _TERMS: Final = ("model", "prediction_id", "source", "subject", "reviewer", "queue")
-_LONGEST: Final = 256
+_LONGEST: Final = 512
 
 
 @blueprint.get(_PATH)

@@ -18,7 +18,7 @@ from reviewsvc.web.services import services
 blueprint = Blueprint("audit-search", __name__)
 
 _PATH: Final = "/audit"
-_LONGEST: Final = 256
+_LONGEST: Final = 512
 _NAMES: Final = (
     "kind",
     "prediction_id",

@@ -37,8 +37,9 @@ _ADD_DECISION: Final = (
 _PREDICTION: Final = ("prediction_log_id", "prediction_seq", "retention_class", "prediction_at")
 _SAME_SUBJECT: Final = (
     "SELECT p.predicted_at, p.label, p.value, p.confidence, m.name AS model, t.status, t.answer_label, "
-    "t.answer_value FROM prediction p JOIN model m USING (model_id) "
-    "LEFT JOIN task t ON t.id_hash = p.id_hash WHERE p.subject = (SELECT subject FROM prediction "
+    "t.answer_value, t.blind FROM prediction p JOIN model m USING (model_id) "
+    "LEFT JOIN task t ON t.id_hash = p.id_hash "
+    "WHERE (p.subject, p.model_id) = (SELECT subject, model_id FROM prediction "
     "WHERE log_id = %(prediction_log_id)s AND seq = %(prediction_seq)s "
     "AND retention_class = %(retention_class)s AND at = %(prediction_at)s) "
     "AND p.id_hash <> %(id_hash)s ORDER BY p.predicted_at DESC LIMIT %(limit)s"
@@ -153,9 +154,10 @@ def _named() -> sa.Select[Any]:
 
 
 def same_subject(session: Session, row: sa.Row[Any], limit: int) -> list[sa.Row[Any]]:
-    """Return other predictions about a task's subject, the newest first, with the task that they led to.
+    """Return the model's other predictions about a task's subject, the newest first, with their tasks.
 
-    Columns: predicted_at, label, value, confidence, model, status, answer_label, answer_value.
+    Of other models' the reader may know nothing.
+    Columns: predicted_at, label, value, confidence, model, status, answer_label, answer_value, blind.
     """
     values = {name: getattr(row, name) for name in _PREDICTION}
     return list(run(session, _SAME_SUBJECT, {**values, "id_hash": row.id_hash, "limit": limit}))

@@ -146,6 +146,8 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     bodies.UnfitBodyError: Known(400, "unfit_body", TITLES[400]),
 }
 _OURS: Final = ("reviewsvc.",)
+# Python 3.13 calls them otherwise than 3.11; programs act on the code.
+_RENAMED: Final[Mapping[int, str]] = {413: "content_too_large", 422: "unprocessable_content"}
 
 
 def known(error: Exception) -> Known:
@@ -156,7 +158,7 @@ def known(error: Exception) -> Known:
     if isinstance(error, HTTPException) and error.code is not None:
         phrase = HTTPStatus(error.code).phrase
         code = phrase.lower().replace(" ", "_").replace("-", "_")
-        return Known(error.code, code, TITLES.get(error.code, phrase))
+        return Known(error.code, _RENAMED.get(error.code, code), TITLES.get(error.code, phrase))
     return Known(500, "internal", TITLES[500])
 
 

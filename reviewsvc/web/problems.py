@@ -1,7 +1,7 @@
 """Tells what went wrong: problem+json (RFC 9457) to programs and scripts, a page to people."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -21,6 +21,11 @@ _COUNTED: Final = frozenset({"not_granted", "csrf", "cross_site"})
 _OUR_FAULT: Final = 500
 _SHOWN: Final = 100
 
+_FOR_PROGRAMS: Final[Mapping[int, str]] = {
+    400: "Send what /api/docs describes for this path.",
+    405: "Use a method that the header Allow names.",
+    422: "Send what /api/docs describes for this path.",
+}
 _log = telemetry.logger("web")
 
 
@@ -62,21 +67,29 @@ def _note(error: Exception, said: Known) -> None:
 
 
 def _problem(error: Exception, said: Known) -> Response:
+    faults = list(_faults(error))
     body: dict[str, Any] = {
         "type": f"urn:reviewsvc:problem:{said.code}",
         "title": said.title,
         "status": said.status,
-        "detail": words(error, said.status),
+        "detail": _detail(error, said.status, faults),
         "code": said.code,
         "request_id": g.get("request_id"),
     }
-    faults = list(_faults(error))
     if faults:
         body["errors"] = faults
     # Half a character that somebody sent is told as JSON's escape: as text it cannot be sent.
     told = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
     answer = Response(told, said.status, mimetype=MEDIA)
     return _with_headers(answer, error, said)
+
+
+def _detail(error: Exception, status: int, faults: Sequence[Mapping[str, Any]]) -> str:
+    """What a program's author reads: the fields at fault where the error has no words of its own."""
+    if not isinstance(error, HTTPException) or not is_api():
+        return words(error, status)
+    told = [": ".join(filter(None, (each["field"], each["expected"]))) for each in faults]
+    return " ".join(told) or _FOR_PROGRAMS.get(status) or words(error, status)
 
 
 def _page(error: Exception, said: Known) -> Response:

@@ -6,7 +6,7 @@ from reviewsvc.usecases import answers, cases, claims
 from reviewsvc.usecases.cases import HIDDEN
 from reviewsvc.usecases.dossiers import TaskMissingError
 from reviewsvc.usecases.queues import Depths, list_queues
-from tests.fixtures.cases import LEADS, POLICY, QUEUE, SECOND, Bank, event
+from tests.fixtures.cases import CONTRACT, LEADS, POLICY, QUEUE, SECOND, Bank, event
 from tests.fixtures.installed import AT
 
 pytestmark = pytest.mark.real
@@ -84,6 +84,17 @@ def test_the_story_tells_acts_notes_and_the_subjects_other_cases(bank: Bank) -> 
     other = cases.show(bank.desk, first.task_id, actor=lead, roles=["lead"], at=AT)
     assert "Answered: refuse, taken back later" in [one.words for one in other.history]
     assert "as the file says" in [note.text for note in other.notes]
+
+
+def test_the_story_says_nothing_of_other_models_nor_what_is_blind_elsewhere(bank: Bank) -> None:
+    bank.apply({**CONTRACT, "name": "cards"}, {**QUEUE, "blind": True})
+    other = event("c-1", subject="same", model={"name": "cards", "version": "1.0"})
+    bank.capture([event("p-1", subject="same"), event("p-2", subject="same"), other])
+    anna = bank.person("anna")
+    (held,) = bank.claim(anna)
+    case = cases.show(bank.desk, held.task_id, actor=anna, roles=["reviewer"], at=AT)
+    told = [one.words for one in case.history if one.words.startswith("Same subject")]
+    assert told == ["Same subject: loans, pending"]
 
 
 def test_a_second_reviewer_is_not_shown_what_the_first_answered(bank: Bank) -> None:
