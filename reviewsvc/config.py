@@ -168,6 +168,7 @@ class Settings:
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     export_dir: str = _setting("REVIEWSVC_EXPORT_DIR", "")
     export_days: int = _setting("REVIEWSVC_EXPORT_DAYS", 7, _whole(1, 365))
+    export_processes: int = _setting("REVIEWSVC_EXPORT_PROCESSES", 2, _whole(1, 64))
     log_level: str = _setting("REVIEWSVC_LOG_LEVEL", "info", _one_of(LOG_LEVELS))
     bind: str = _setting("REVIEWSVC_BIND", "127.0.0.1")
     port: int = _setting("REVIEWSVC_PORT", 8080, _whole(0, 65535))

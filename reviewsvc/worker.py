@@ -23,6 +23,7 @@ from reviewsvc.outside.syslog_tls import SyslogTls, Tls
 from reviewsvc.usecases import guarding
 from reviewsvc.usecases.anchor_choice import Choice, chosen
 from reviewsvc.usecases.anchoring import Anchorer
+from reviewsvc.usecases.bundles import Help
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.edges import LogChangedError
 from reviewsvc.usecases.export_making import Exporter
@@ -110,7 +111,7 @@ def _started(
     if not _may_write(settings, sessions, keyring, signer, Waiting(stop, starting)):
         return []
     steps = all_steps(desk) + subject_steps(desk, ErasureJournal(erasure_journal(settings)))
-    exporter = Exporter(sessions, keyring, export_folder(settings), timedelta(days=settings.export_days))
+    exporter = _exporter(settings, sessions, keyring)
     signs = signing_steps(sessions, signer) if signer else ()
     anchoring = Turns(sessions, (anchor_step(anchorer),), _now, anchorer.remarks)
     siem = siem_steps(sessions, _sinks(settings))
@@ -142,6 +143,16 @@ def _may_write(
     return False
 
 
+def _exporter(settings: "Settings", sessions: Sessions, keyring: Keyring) -> Exporter:
+    keep = timedelta(days=settings.export_days)
+    helped = Help(settings.export_processes, settings.database_url, _keks(settings))
+    return Exporter(sessions, keyring, export_folder(settings), keep, help_=helped)
+
+
+def _keks(settings: "Settings") -> KekSource:
+    return KekSource(settings.kek_file, settings.keks, settings.kms)
+
+
 def _told(settings: "Settings", signer: SignsCheckpoints | None) -> Told:
     """What the worker's verification is told from outside the database."""
     keys = None
@@ -150,8 +161,8 @@ def _told(settings: "Settings", signer: SignsCheckpoints | None) -> Told:
         keys = [parse_verifier(line) for line in lines]
     elif settings.signing_key_file:
         keys = [each.verifier() for each in signing_keys.load(Path(settings.signing_key_file))]
-    keks = KekSource(settings.kek_file, settings.keks, settings.kms)
-    return Told(keys, signer.tips if signer else None, settings.data_dir / "verified-by-worker.json", keks)
+    memory = settings.data_dir / "verified-by-worker.json"
+    return Told(keys, signer.tips if signer else None, memory, _keks(settings))
 
 
 def _choice(settings: "Settings") -> Choice:

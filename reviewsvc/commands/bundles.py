@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reviewsvc.commands.process_count import ProcessCount
+
 if TYPE_CHECKING:
     from reviewsvc.commands.house import House
     from reviewsvc.domain.bundle import Question
@@ -46,19 +48,38 @@ class _Moment(click.ParamType[datetime]):
 @click.option("-o", "--output", type=_FILE, required=True, help="The zip.")
 @click.option("--as", "user", metavar="LOGIN", help="In whose name; without it no payload is disclosed.")
 @click.option("--wait", default=60, show_default=True, metavar="SECONDS", help="For its entry to be sealed.")
+@click.option(
+    "--processes",
+    default="auto",
+    type=ProcessCount(),
+    show_default=True,
+    help="How many processes make a large one; auto: one for each processor.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def bundle(output: Path, purpose: str, user: str | None, wait: int, *, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - click's options
+def bundle(
+    output: Path,
+    purpose: str,
+    user: str | None,
+    wait: int,
+    *,
+    processes: int,
+    as_json: bool,
+    **asked: Any,  # noqa: ANN401 - click's options
+) -> None:
     """Answer an auditor's question with a zip that an outsider verifies offline.
 
     If it is asked about nothing else it holds all of the logs that are named, or of all logs. What stopped
     goes on from where it was when the same command is called again.
     """
     from reviewsvc.commands.house import opened
-    from reviewsvc.usecases.bundles import Asked, Maker
+    from reviewsvc.usecases.bundles import Asked, Help, Maker
+    from reviewsvc.usecases.payload_check import KekSource
 
     with opened(user) as house:
-        question = _question(house, asked)
-        maker = Maker(house.sessions, house.keyring, Path(f"{output}.partial"), _reach(house, user))
+        question, settings = _question(house, asked), house.settings
+        keks = KekSource(settings.kek_file, settings.keks, settings.kms)
+        helped = Help(processes, settings.database_url, keks)
+        maker = Maker(house.sessions, house.keyring, Path(f"{output}.partial"), _reach(house, user), helped)
         with _progress() as progress:
             made = maker.make(Asked(question, purpose, house.actor), house.at, progress)
         _finish(maker, output, wait)

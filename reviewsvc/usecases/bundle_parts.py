@@ -1,7 +1,7 @@
-"""Brings a log's part of a bundle into a folder, some thousand entries at a time, each part once."""
+"""Brings some thousand entries of a log into a bundle at a time; any process may do so with any of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -9,20 +9,21 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.db.hot import exports
 from reviewsvc.db.hot.connection import Connected
-from reviewsvc.db.sessions import Sessions
-from reviewsvc.domain.bundle import PART, folder, lines_file, needed_tiles
+from reviewsvc.domain.bundle import folder, lines_file
 from reviewsvc.domain.bundle_view import Told, read_told
-from reviewsvc.domain.edge import Edge
 from reviewsvc.domain.permissions import Reach
 from reviewsvc.domain.tiles import HASH_BYTES, WIDTH, Tile, encode_bundle
 from reviewsvc.usecases import tiles
-from reviewsvc.usecases.bundle_bins import Bin, Contents, Kept
+from reviewsvc.usecases.bundle_bins import Bin, Kept
 from reviewsvc.usecases.bundle_payloads import ChangedPayloadError, Sight
 from reviewsvc.usecases.bundle_plan import Piece, picked
 from reviewsvc.usecases.bundle_views import keep_events, keep_rows
+from reviewsvc.usecases.crews import Tell
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.payload_check import KekSource
 
 _LARGEST_FILE: Final = 8 << 20
 
@@ -31,15 +32,30 @@ class BundleError(RuntimeError):
     """A bundle could not be made; the text says why, and what to do."""
 
 
+class Slice(NamedTuple):
+    """What is brought in at once of a log: its first seq, and seqs of a range or places among the picks."""
+
+    piece: Piece
+    first: int
+    begin: int
+    end: int
+
+    def seqs(self, path: Path) -> Sequence[int]:
+        """Return the seqs; of a log that is picked from, as they are kept in this folder."""
+        if self.piece.scope.scope == "range":
+            return range(self.begin, self.end)
+        return picked(path, self.piece.log_id, self.begin, self.end)
+
+
 class Part(Struct, frozen=True):
-    """What was brought in of a part of a log."""
+    """What was brought in of a part of a log, and the name that its files have while the bundle is made."""
 
     log: str
     first: int
     entries: int
     disclosed: int
     withheld: dict[str, int]
-    bin: str
+    name: str
     files: list[Kept]
 
 
@@ -51,49 +67,62 @@ class Block(NamedTuple):
     bodies: Sequence[bytes]
 
 
-class Stage:
-    """A folder in which a bundle grows: its files loose or in bins, and the pieces of its views."""
+class Places(NamedTuple):
+    """Where parts are kept. Their names end in a mark of the run that made them.
 
-    def __init__(self, path: Path, sessions: Sessions, keyring: Keyring, reach: Reach) -> None:
-        self.path, self.files, self.bins, self.rows = path, path / "files", path / "bins", path / "rows"
-        self._sessions, self._sight = sessions, Sight(keyring, reach)
-        for each in (self.files, self.bins, self.rows):
-            each.mkdir(exist_ok=True)
+    A process that outlives the run that started it writes nothing that a later run reads.
+    """
 
-    def bring(self, piece: Piece, done: set[int], note: Callable[[Part], None]) -> None:
-        """Bring in a log: each part whose first seq is not done yet, then the tiles above its entries."""
-        for seqs in _parts(piece, self.path):
-            if seqs[0] not in done:
-                with self._sessions.begin() as session:
-                    note(self._part(Sessions.psycopg(session), piece, seqs))
-        with self._sessions.begin() as session:
-            conn = Sessions.psycopg(session)
-            _check_root(conn, piece)
-            for tile in needed_tiles(piece.scope.size, _blocks(piece, self.path)):
-                if tile.level or tile.width < WIDTH:
-                    self._write(piece, tile.path(), tiles.read(conn, piece.sealed, tile))
-        self._write(piece, "checkpoint", piece.note.encode())
+    path: Path
+    mark: str
 
-    def contents(self, parts: Iterable[Part]) -> Contents:
-        """All files that are here, those of these parts and the loose ones."""
-        return Contents(self.files, ((self.bins / part.bin, part.files) for part in parts))
+    def bin(self, name: str) -> Path:
+        """Return where the files of a part are."""
+        return self.path / "bins" / f"{name}.bin"
 
-    def _part(self, conn: Connected, piece: Piece, seqs: Sequence[int]) -> Part:
-        name, first = piece.scope.name, seqs[0]
+    def rows(self, name: str) -> Path:
+        """Return where the pieces of views of a part are, but for their suffixes."""
+        return self.path / "rows" / name
+
+
+class PartTask(NamedTuple):
+    """What every process is told once that brings parts in."""
+
+    keks: KekSource
+    reach: Reach
+    places: Places
+
+    def begin(self, conn: Connected) -> Callable[[Slice, Tell], Part]:
+        """Open the keys in a process, and return what it does with a slice."""
+        keys = open_keks(file=self.keks.file, text=self.keks.text, kms=self.keks.kms)
+        maker = PartMaker(Sight(Keyring(keys), self.reach), self.places)
+        return lambda each, _tell: maker.bring(conn, each)
+
+
+class PartMaker:
+    """Brings in parts, one after another."""
+
+    def __init__(self, sight: Sight, places: Places) -> None:
+        self._sight, self._places = sight, places
+
+    def bring(self, conn: Connected, wanted: Slice) -> Part:
+        """Bring in a part. Raises BundleError if it is not what was signed."""
+        piece, seqs = wanted.piece, wanted.seqs(self._places.path)
         found = exports.entries(conn, piece.log_id, seqs)
         if len(found) != len(seqs) or any(row[0] != seq for row, seq in zip(found, seqs, strict=True)):
-            raise BundleError(_changed(piece, first, "or one behind it is missing"))
-        part = f"{piece.log_id:010d}-{first:015d}"
-        with (self.bins / f"{part}.bin").open("wb") as stream:
+            raise BundleError(_changed(piece, wanted.first, "or one behind it is missing"))
+        name = f"{piece.log_id:010d}-{wanted.first:015d}-{self._places.mark}"
+        rows = self._places.rows(name)
+        with self._places.bin(name).open("wb") as stream:
             kept = Bin(stream)
             _keep_blocks(conn, piece, found, kept)
             told = [read_told(body) for _, body in found]
-            keep_rows(self.rows / part, name, told)
+            keep_rows(rows, piece.scope.name, told)
             if piece.kind == "activity":
-                keep_events(self.rows / part, [body for _, body in found])
+                keep_events(rows, [body for _, body in found])
             counts = self._payloads(conn, piece, told, kept)
         withheld = {why: count for why, count in sorted(counts.items()) if why}
-        return Part(name, first, len(found), counts[""], withheld, f"{part}.bin", kept.files)
+        return Part(piece.scope.name, wanted.first, len(found), counts[""], withheld, name, kept.files)
 
     def _payloads(self, conn: Connected, piece: Piece, entries: Sequence[Told], kept: Bin) -> Counter[str]:
         """Keep a line for each payload; return how many are withheld by reason, disclosed ones under ""."""
@@ -114,11 +143,6 @@ class Stage:
         if lines:
             kept.add(lines_file(piece.scope.name, "payloads", first), b"".join(lines))
         return counts
-
-    def _write(self, piece: Piece, path: str, data: bytes) -> None:
-        target = self.files / folder(piece.scope.name) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
 
 
 def _keep_blocks(conn: Connected, piece: Piece, found: Sequence[tuple[int, bytes]], kept: Bin) -> None:
@@ -152,50 +176,9 @@ def _check_leaves(piece: Piece, block: Block, hashes: bytes) -> None:
             raise BundleError(_changed(piece, seq, "is not what was signed"))
 
 
-def _check_root(conn: Connected, piece: Piece) -> None:
-    """What is in no stored tile yet was hashed anew: the root must be the one that was signed."""
-    sealed = piece.sealed
-    edge = Edge(sealed.size, tiles.partials(conn, sealed.log_id, sealed.size))
-    if edge.root() != sealed.root:
-        raise BundleError(
-            f"the first {sealed.size} entries of {sealed.name} are not what was signed; "
-            "run `reviewsvc audit verify`"
-        )
-
-
 def _changed(piece: Piece, seq: int, what: str) -> str:
     return f"entry {seq} of {piece.scope.name} {what}; run `reviewsvc audit verify`"
 
 
-def _parts(piece: Piece, path: Path) -> Iterator[Sequence[int]]:
-    """Cut the seqs into parts of whole tiles, of at least PART entries where there are so many."""
-    scope = piece.scope
-    if scope.scope == "range":
-        behind = range(scope.first - scope.first % PART + PART, scope.behind + PART, PART)
-        first = scope.first
-        for end in behind:
-            if first < scope.behind:
-                yield range(first, min(end, scope.behind))
-            first = end
-        return
-    part: list[int] = []
-    for _, members in groupby(picked(path, piece.log_id), lambda seq: seq // WIDTH):
-        part += members
-        if len(part) >= PART:
-            yield part
-            part = []
-    if part:
-        yield part
-
-
 def _block_of(row: tuple[int, bytes]) -> int:
     return row[0] // WIDTH
-
-
-def _blocks(piece: Piece, path: Path) -> Iterator[int]:
-    scope = piece.scope
-    if scope.scope == "range":
-        yield from range(scope.first // WIDTH, -(-scope.behind // WIDTH))
-        return
-    for block, _ in groupby(picked(path, piece.log_id), lambda seq: seq // WIDTH):
-        yield block

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -115,11 +115,20 @@ def _root(conn: Connected, question: Question) -> SealedLog | None:
     return next(iter(found.values())) if found else exports.newest_root(conn)
 
 
-def picked(folder: Path, log_id: int) -> Iterator[int]:
+def all_picked(folder: Path, log_id: int) -> Iterator[int]:
     """Yield the seqs that were picked of a log, in order."""
     with (folder / f"{log_id}.picks").open("rb") as stream:
         while data := stream.read(_READ):
             yield from array("q", data)
+
+
+def picked(folder: Path, log_id: int, begin: int, end: int) -> Sequence[int]:
+    """Return some of them, from one place among them to before another."""
+    seqs = array("q")
+    with (folder / f"{log_id}.picks").open("rb") as stream:
+        stream.seek(begin * seqs.itemsize)
+        seqs.frombytes(stream.read((end - begin) * seqs.itemsize))
+    return seqs
 
 
 def _meant(pinned: list[PinnedLog], question: Question, *, must: bool) -> list[PinnedLog]:

@@ -34,13 +34,13 @@ def keep_events(part: Path, bodies: Iterable[bytes]) -> None:
     part.with_suffix(_EVENTS).write_bytes(b"".join(ocsf.event(body).text + b"\n" for body in bodies))
 
 
-def write_views(kept: Path, files: Path) -> None:
-    """Write all that was kept, in the order of logs and parts; the same entries give the same bytes.
+def write_views(kept: Sequence[Path], files: Path) -> None:
+    """Write what was kept of these parts, in their order; the same entries give the same bytes.
 
     Without an entry of an activity log there is no file of events.
     """
     (files / bundle.CSV).parent.mkdir(exist_ok=True)
-    parts = sorted(kept.glob(f"*{_EVENTS}"))
+    parts = [path for path in _named(kept, _EVENTS) if path.exists()]
     if parts:
         with (files / bundle.OCSF).open("wb") as stream:
             for each in parts:
@@ -49,9 +49,13 @@ def write_views(kept: Path, files: Path) -> None:
         csv.CSVWriter(files / bundle.CSV, _SCHEMA) as as_csv,
         parquet.ParquetWriter(files / bundle.PARQUET, _SCHEMA, compression="zstd") as as_parquet,
     ):
-        for table in _tables(sorted(kept.glob(f"*{_ROWS}"))):
+        for table in _tables(_named(kept, _ROWS)):
             as_csv.write_table(table)
             as_parquet.write_table(table, row_group_size=table.num_rows)
+
+
+def _named(kept: Sequence[Path], suffix: str) -> list[Path]:
+    return [path.with_suffix(suffix) for path in kept]
 
 
 def _tables(pieces: Sequence[Path]) -> Iterator[Any]:

@@ -32,14 +32,14 @@ from reviewsvc.domain.proof import Proved, proved_text, tlog_proof
 from reviewsvc.domain.tree import inclusion_proof
 from reviewsvc.usecases import bundle_zip, tiles
 from reviewsvc.usecases.activity import Said, record, secrets
-from reviewsvc.usecases.bundle_parts import BundleError, Part, Stage
+from reviewsvc.usecases.bundle_parts import BundleError, Part
 from reviewsvc.usecases.bundle_pdf import written
 from reviewsvc.usecases.bundle_plan import Asked, Plan, Stamped, make_plan
-from reviewsvc.usecases.bundle_views import write_views
+from reviewsvc.usecases.bundle_stage import Help, Seer, Stage
 from reviewsvc.usecases.export_about import said_of
 from reviewsvc.usecases.keyring import Keyring
 
-__all__ = ["Asked", "BundleBusyError", "BundleError", "Maker", "Progress"]
+__all__ = ["Asked", "BundleBusyError", "BundleError", "Help", "Maker", "Progress"]
 
 Progress = Callable[[int, int], None]
 _ID_BYTES: Final = 4
@@ -70,10 +70,13 @@ class Maker:
     The folder holds opened payloads until the bundle is packed: it is readable by its owner alone.
     """
 
-    def __init__(self, sessions: Sessions, keyring: Keyring, folder: Path, reach: Reach) -> None:
+    def __init__(
+        self, sessions: Sessions, keyring: Keyring, folder: Path, reach: Reach, help_: Help | None = None
+    ) -> None:
+        """Take whose payloads may be disclosed, and what other processes help if there is much."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sessions, self._keyring, self._folder = sessions, keyring, folder
-        self._stage = Stage(folder, sessions, keyring, reach)
+        self._stage = Stage(folder, sessions, Seer(keyring, reach), help_)
 
     def make(self, asked: Asked, at: datetime, progress: Progress = lambda _done, _all: None) -> Made:
         """Bring everything in, and log the export. Raises QuestionError, BundleError."""
@@ -97,11 +100,9 @@ class Maker:
 
     def _make(self, asked: Asked, at: datetime, progress: Progress) -> Made:
         plan = self._plan(asked, at)
-        parts = self._parts()
+        parts = self._stage.tidy(self._parts())
         wanted = sum(piece.scope.entries for piece in plan.pieces)
-        for piece in plan.pieces:
-            done = {part.first for part in parts if part.log == piece.scope.name}
-            self._stage.bring(piece, done, lambda part: self._note(parts, part, progress, wanted))
+        self._stage.bring(plan.pieces, parts, lambda part: self._note(parts, part, progress, wanted))
         made = _sum(parts)
         if not (self._folder / "logged.json").exists():
             self._log(plan, self._write_rest(plan, parts), made, at)
@@ -140,13 +141,20 @@ class Maker:
         return msgspec.json.decode((self._folder / "plan.json").read_bytes(), type=Plan)
 
     def _parts(self) -> list[Part]:
-        """What was brought in before; a line that was not written to its end is of a part that was not."""
+        """What was brought in before; a line that was not written to its end is of a part that was not.
+
+        What another release brought in is brought in again.
+        """
         journal = self._folder / "journal.jsonl"
         if not journal.exists():
             return []
         whole = journal.read_bytes().rpartition(b"\n")[0]
         os.truncate(journal, len(whole) + 1 if whole else 0)
-        return [msgspec.json.decode(line, type=Part) for line in whole.split(b"\n") if line]
+        try:
+            return [msgspec.json.decode(line, type=Part) for line in whole.split(b"\n") if line]
+        except msgspec.ValidationError:
+            journal.unlink()
+            return []
 
     def _note(self, parts: list[Part], part: Part, progress: Progress, wanted: int) -> None:
         with (self._folder / "journal.jsonl").open("ab") as journal:
@@ -160,7 +168,7 @@ class Maker:
         (files / b.KEYS).write_bytes(b.write_keys(plan.keys))
         _write_stamp(plan.stamp, files)
         (files / b.VERIFIER).write_bytes(resources.files("reviewsvc").joinpath("verify.py").read_bytes())
-        write_views(self._stage.rows, files)
+        self._stage.write_views(parts)
         blank = _manifest(plan, made, dict.fromkeys(self._stage.contents(()).names(), ""))
         (files / b.COVER).write_bytes(written(plan.origin, sections(blank), plan.made_at))
         (files / b.MANIFEST).unlink(missing_ok=True)
@@ -199,7 +207,7 @@ def _sum(parts: Iterable[Part]) -> Made:
     for part in parts:
         entries, disclosed = entries + part.entries, disclosed + part.disclosed
         withheld.update(part.withheld)
-    return Made(entries, disclosed, dict(withheld))
+    return Made(entries, disclosed, dict(sorted(withheld.items())))
 
 
 def _manifest(plan: Plan, made: Made, files: dict[str, str]) -> b.Manifest:

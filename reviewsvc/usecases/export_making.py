@@ -19,7 +19,7 @@ from reviewsvc.domain.bundle import QuestionError
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Reach, may, reach
-from reviewsvc.usecases.bundles import Asked, BundleBusyError, BundleError, Maker
+from reviewsvc.usecases.bundles import Asked, BundleBusyError, BundleError, Help, Maker
 from reviewsvc.usecases.exports import bundle_path, what_of
 from reviewsvc.usecases.keyring import Keyring
 
@@ -49,6 +49,7 @@ class Exporter:
     folder: Path
     keep: timedelta = timedelta(days=7)
     turn_s: float = _TURN_S
+    help_: Help | None = None
 
     def step(self, at: datetime) -> int:
         """Go on with the bundle that has waited longest; say whether there is more to do at once."""
@@ -88,7 +89,7 @@ class Exporter:
         if not target.exists():
             asked, within = self._allowed(job)
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            maker = Maker(self.sessions, self.keyring, half, within)
+            maker = Maker(self.sessions, self.keyring, half, within, self.help_)
             made = maker.make(asked, at, self._teller(job))
             withheld = sum(made.withheld.values())
             self._update(job, state="sealing", done=made.entries, disclosed=made.disclosed, withheld=withheld)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import psycopg
 import pytest
 
 from reviewsvc import verify
+from reviewsvc.crypto.kek import Kek
 from reviewsvc.domain.bundle import Question, QuestionError
 from reviewsvc.domain.permissions import Reach
+from reviewsvc.usecases import bundle_stage
+from reviewsvc.usecases.bundle_parts import Part, PartMaker
 from reviewsvc.usecases.bundle_plan import subject_pseudonym
-from reviewsvc.usecases.bundles import Asked, BundleError, Maker
+from reviewsvc.usecases.bundles import Asked, BundleError, Help, Maker
+from reviewsvc.usecases.payload_check import KekSource
 from tests.fixtures.bundled import EVERYTHING, Bundled, alone, bundle, verifier_keys
 from tests.fixtures.cases import QUEUE, event, forget_subjects
-from tests.fixtures.installed import AT, SYSTEM
+from tests.fixtures.installed import AT, KEK, SYSTEM
 from tests.fixtures.sealed import SealedBank
 
 pytestmark = pytest.mark.real
@@ -233,6 +238,34 @@ def test_what_stopped_half_way_goes_on_and_gives_the_same_files(signed: SealedBa
         rows = list(csv.DictReader(packed.read("views/entries.csv").decode().splitlines()))
     assert made.entries == sum(log["entries"] for log in manifest["logs"]) == len(rows)
     assert "later-1" not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize("kek", [KEK, Kek(bytes(32))], ids=["helped", "whose_helper_ends"])
+def test_however_many_processes_make_it_the_bytes_are_the_same(
+    signed: SealedBank, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kek: Kek
+) -> None:
+    monkeypatch.setattr(bundle_stage, "PART", 256)
+    monkeypatch.setattr(bundle_stage, "_WORTH_A_PROCESS", 1)
+    story(signed)
+    capture(signed, 700, "many")
+    house, asked = signed.bank.house, Asked(Question("range"), "why", SYSTEM)
+    told: list[bytes] = []
+    own: list[int] = []
+    bring = PartMaker.bring
+
+    def slowly(*given: Any) -> Part:
+        own.append(len(told))
+        time.sleep(0.15 * len(told))
+        return bring(*given)
+
+    monkeypatch.setattr(PartMaker, "bring", slowly)
+    for helped in (None, Help(2, database_url, KekSource(text=kek.text()))):
+        folder = tmp_path / f"made-{len(told)}"
+        maker = Maker(house.sessions, house.keyring, folder, EVERYTHING, helped)
+        maker.make(asked, AT)
+        told.append((folder / "files/manifest.json").read_bytes())
+    assert told[0] == told[1]
+    assert (own.count(1) < own.count(0)) is (kek is KEK)
 
 
 def test_a_folder_with_half_of_another_bundle_is_refused(signed: SealedBank, tmp_path: Path) -> None:
