@@ -1,9 +1,13 @@
 """gunicorn as this service runs it: threads, no control socket, its logs in ours."""
 
+import socket
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from reviewsvc import telemetry
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS: Final = 20
 KEEP_ALIVE_SECONDS: Final = 5
 RECYCLE_REQUESTS: Final = 20_000
+ARRIVAL_SECONDS: Final = 15
 
 
 class Logs(Logger):  # type: ignore[misc] # gunicorn ships no types
@@ -24,6 +29,35 @@ class Logs(Logger):  # type: ignore[misc] # gunicorn ships no types
         for log in (self.error_log, self.access_log):
             log.handlers.clear()
             log.propagate = True
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
+    """gunicorn's threads, each of which waits for a request's head and body for some seconds at most.
+
+    gunicorn itself waits for ever: whoever sends a byte now and then would keep all threads from others.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - gunicorn ships no types
+        super().__init__(*args, **named)
+        self._arriving: dict[Any, float] = {}
+
+    def handle(self, conn: Any) -> Any:  # noqa: ANN401 - gunicorn ships no types
+        """Read a request and answer it, in a thread."""
+        self._arriving[conn] = time.monotonic() + ARRIVAL_SECONDS
+        try:
+            return super().handle(conn)
+        finally:
+            self._arriving.pop(conn, None)
+
+    def murder_pending(self) -> None:
+        """Look after the connections, each second, in the main thread."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, until in list(self._arriving.items()):
+            if until < now and self._arriving.pop(conn, None):
+                # Nothing more is read from it; what is being answered is answered to its end.
+                with suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RD)
 
 
 class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
@@ -51,7 +85,7 @@ def options(settings: "Settings") -> dict[str, Any]:
         "bind": f"{f'[{settings.bind}]' if ':' in settings.bind else settings.bind}:{settings.port}",
         "workers": settings.web_workers,
         "threads": settings.web_threads,
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "control_socket_disable": True,
         "logger_class": Logs,
         "loglevel": settings.log_level,

@@ -33,6 +33,7 @@ class SocketError(RuntimeError):
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64
 
     def __init__(self, path: Path, signer: SignsCheckpoints) -> None:
         self.signer = signer

@@ -149,6 +149,7 @@ def _write_export(made: "Exported", output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(made.as_json())
         return
+    output.touch(mode=0o600)
     output.write_bytes(made.as_zip())
     click.echo(f"{output}: {len(made.predictions)} predictions, {len(made.about)} entries.", err=True)
 

@@ -20,6 +20,7 @@ _HASH: Final = re.compile("[0-9a-f]{64}")
 _LOG: Final = re.compile("[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+")
 _LARGEST: Final = (1 << 63) - 1
 _LONGEST_PROOF: Final = 64
+_LONGEST_NAME: Final = 1_000
 
 
 class RefusedError(ValueError):
@@ -124,7 +125,8 @@ def _judge(wanted: Wanted, tips: dict[str, Tip], origin: str) -> Answer:
 
 def _check(wanted: Wanted, tip: Tip, origin: str) -> None:
     hashes = [wanted.root, *wanted.proof]
-    if not wanted.origin.startswith(f"{origin}/") or not _LOG.fullmatch(wanted.origin):
+    is_ours = wanted.origin.startswith(f"{origin}/") and len(wanted.origin) <= _LONGEST_NAME
+    if not is_ours or not _LOG.fullmatch(wanted.origin):
         raise RefusedError(MALFORMED, f"{wanted.origin[:80]!r} is no log of {origin}")
     if len(hashes) > _LONGEST_PROOF or not all(map(_HASH.fullmatch, hashes)):
         raise RefusedError(MALFORMED, "a root or proof is not made of hashes in hex")

@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from reviewsvc.domain.anchoring import BROKEN, BUCKET, FORK, REFUSED, UNREACHABLE, AnchorError, Head, Kept
 
 _TIMES: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+# Many times what a checkpoint has: who answers more than that must not take all memory.
+_MOST_BYTES: Final = 1 << 20
 _TEXT: Final = "text/plain; charset=utf-8"
 _BYTES: Final = "application/octet-stream"
 _MISSING: Final = {"404", "NoSuchKey"}
@@ -41,7 +43,7 @@ class Bucket:
     def read(self, name: str) -> bytes | None:
         """Return an object's bytes; None if there is none. Raises BucketError."""
         with self._telling(name, or_missing=True):
-            data: bytes = self._client.get_object(**self._named(name))["Body"].read()
+            data: bytes = self._client.get_object(**self._named(name))["Body"].read(_MOST_BYTES)
             return data
         return None
 

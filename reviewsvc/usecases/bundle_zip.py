@@ -9,6 +9,8 @@ from reviewsvc.usecases.bundle_bins import Contents
 
 _UNIX: Final = 3
 _READABLE: Final = 0o100644 << 16
+# Not for everybody on the machine: a bundle may hold opened payloads.
+_MODE: Final = 0o640
 
 
 def pack(contents: Contents, target: Path) -> None:
@@ -16,7 +18,7 @@ def pack(contents: Contents, target: Path) -> None:
 
     They are not compressed: that would take longer than all else, and an entry's hashes compress little.
     """
-    with target.open("wb") as file:
+    with os.fdopen(os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE), "r+b") as file:
         with ZipFile(file, "w", ZIP_STORED) as packed:
             _write(contents, packed)
         file.flush()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, g, make_response, redirect, render_template, request
@@ -51,7 +52,7 @@ def _answer(error: Exception) -> ResponseReturnValue:
     if is_scripted():
         return _problem(error, said)
     if said.code == "not_signed_in" and request.method == "GET":
-        return redirect(f"/login?next={request.path}", 303)
+        return redirect(f"/login?next={quote(request.path)}", 303)
     return _page(error, said)
 
 

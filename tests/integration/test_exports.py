@@ -93,6 +93,7 @@ def test_a_bundle_is_asked_for_made_taken_and_holds(
     assert "only Ada may take it" in state(other)
     assert "the yearly audit" not in state(other)
     assert other.get(f"/audit/exports/{job}/bundle").status_code == 403
+    assert not (exporter.folder / f"{job}.zip").stat().st_mode & 0o007
     answer = ada.get(f"/audit/exports/{job}/bundle")
     path = tmp_path / "bundle.zip"
     path.write_bytes(answer.data)

@@ -21,7 +21,8 @@ PROGRAM = """
 import sys, types
 def create_app(settings):
     from prometheus_client import Counter
-    from reviewsvc import telemetry
+    from reviewsvc import server, telemetry
+    server.ARRIVAL_SECONDS = 1
     seen = Counter("seen", "Requests.")
     def application(environ, start_response):
         seen.inc()
@@ -36,14 +37,15 @@ cli.main(["web"])
 """
 
 
-def start(port: int, folder: Path) -> subprocess.Popen[str]:
-    """Start a web process with two workers."""
+def start(port: int, folder: Path, **more: str) -> subprocess.Popen[str]:
+    """Start a web process with two workers, or as more settings say."""
     environment = os.environ | {
         "DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
         "REVIEWSVC_KEK_FILE": "unread",
         "REVIEWSVC_SECRET_KEY": "unread",
         "REVIEWSVC_PORT": str(port),
         "REVIEWSVC_DATA_DIR": str(folder),
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True, cwd=folder
@@ -118,3 +120,21 @@ def test_a_taken_port_is_one_line_and_leaves_its_users_metrics_alone(
     )
     assert "seen_total 2.0" in _answered(port)
     assert server.poll() is None
+
+
+def test_whoever_sends_half_a_request_does_not_keep_the_others_out(port: int, tmp_path: Path) -> None:
+    process = start(port, tmp_path, REVIEWSVC_WEB_WORKERS="1", REVIEWSVC_WEB_THREADS="2")
+    slow: list[socket.socket] = []
+    try:
+        _answered(port, patience_seconds=15)
+        for _ in range(4):
+            slow.append(socket.create_connection(("127.0.0.1", port), timeout=20))
+            slow[-1].sendall(b"GET /page HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=20) as response:
+            assert response.status == 200
+        assert slow[0].recv(1) == b""
+    finally:
+        process.kill()
+        process.communicate()
+        for each in slow:
+            each.close()

@@ -61,6 +61,12 @@ def test_a_stranger_is_asked_to_sign_in_and_then_goes_where_they_wanted(site: Si
     assert "Anna" in visitor.get("/account").text
 
 
+def test_an_address_that_would_break_a_header_is_only_an_address(site: Site) -> None:
+    answer = site.visitor().get("/queues/a%0d%0aSet-Cookie:%20x=1&next=b/desk")
+    assert (answer.status_code, "x" in str(answer.headers.getlist("Set-Cookie"))) == (303, False)
+    assert answer.location == "/login?next=/queues/a%0D%0ASet-Cookie%3A%20x%3D1%26next%3Db/desk"
+
+
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "evil"])
 def test_nobody_is_sent_to_another_site_after_signing_in(site: Site, elsewhere: str) -> None:
     site.house.add_person("anna", ADMIN)

@@ -80,6 +80,7 @@ FORGED: dict[str, tuple[Wanted, str]] = {
     "a log of somebody else": (wanted(0, 5, origin="elsewhere.example.org/root/0"), MALFORMED),
     "the origin itself": (wanted(0, 5, origin=ORIGIN), MALFORMED),
     "a name with a line's end": (wanted(0, 5, origin=f"{LOG}\n7"), MALFORMED),
+    "a name without end": (wanted(0, 5, origin=f"{LOG}{'x' * 1_000}"), MALFORMED),
     "a size below nothing": (Wanted(LOG, 100, -1, "00" * 32), MALFORMED),
     "a size beyond all": (Wanted(LOG, 100, 1 << 63, "00" * 32), MALFORMED),
     "a root that is no hash": (Wanted(LOG, 100, 150, "00" * 31), MALFORMED),
