@@ -1,6 +1,7 @@
 """What somebody tries who wants more than their roles give, or wants the service to fall over."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -99,11 +100,10 @@ class Others(NamedTuple):
     def path(self, site: Site, rule: Rule, method: str) -> str:
         """Return a route's address with their ids in it."""
         choices = {
-            "place": f"{self.log}/checkpoint",
-            "act": "approve" if "erasure" in rule.rule else "disable",
-            "form": "csv" if "label" in rule.rule else "receipt",
+            name: words.split(",")[0] for words, name in re.findall(r"<any\((.+?)\):(\w+)>", rule.rule)
         }
-        parts = {name: (choices | self.parts)[name] for name in rule.arguments}
+        known = {"place": f"{self.log}/checkpoint"} | self.parts | choices
+        parts = {name: known.get(name, self.parts["person_id"]) for name in rule.arguments}
         return str(site.app.url_map.bind("localhost").build(rule.endpoint, parts, method=method))
 
     def sent(self, rule: Rule, method: str) -> dict[str, Any]:
@@ -127,8 +127,7 @@ def others(bank: Bank) -> Others:
     rita = bank.person("rita", "reviewer", "model:cars")
     decided, held = bank.claim(rita, 2, queue="fast")
     (log,) = bank.rows(sa.select(t.log.c.log_id, t.log.c.name).where(t.log.c.name.like("predictions/%")))
-    ids = dict.fromkeys(("person_id", "job_id", "token_id", "erasure_id", "hold_id"), rita.id)
-    parts = {"queue": "fast", "model": "cars", "kind": "contract", "name": "cars", "seq": 1, "item": 0, **ids}
+    parts = {"queue": "fast", "model": "cars", "name": "cars", "seq": 1, "item": 0, "person_id": rita.id}
     parts |= {"task_id": held.task_id, "decision_id": bank.decide(rita, decided).decision_id}
     return Others({**parts, "session_hash": "00" * 32, "session": "00" * 32, "log_id": log.log_id}, log.name)
 
