@@ -54,7 +54,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
         super().murder_pending()
         now = time.monotonic()
         for conn, until in list(self._arriving.items()):
-            if until < now and self._arriving.pop(conn, None):
+            if until < now and self._arriving.pop(conn, 0.0):
                 # Nothing more is read from it; what is being answered is answered to its end.
                 with suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RD)
