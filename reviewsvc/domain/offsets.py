@@ -10,8 +10,9 @@ class Offsets:
 
     def __init__(self, log: str, findings: Findings) -> None:
         self._findings = findings
-        _, topic, partition, _ = log.split("/")
-        self._topic, self._partition = topic, int(partition)
+        # A log whose name somebody changed is told of where logs are compared with their names.
+        _, self._topic, partition, *_ = [*log.split("/"), "", ""]
+        self._partition = int(partition) if partition.isdecimal() else -1
         self._topic_id: str | None = None
         self._end: int | None = 0
 

@@ -70,4 +70,6 @@ class TreeCheck:
 
 def _first_difference(one: bytes, other: bytes) -> int:
     places = range(0, len(one), HASH_BYTES)
-    return next(n for n, at in enumerate(places) if one[at : at + HASH_BYTES] != other[at : at + HASH_BYTES])
+    differing = (n for n, at in enumerate(places) if one[at : at + HASH_BYTES] != other[at : at + HASH_BYTES])
+    # None does if the other is longer and begins the same.
+    return next(differing, 0)

@@ -69,11 +69,19 @@ class NoteCheck:
 def _check_time(verifier: Verifier, key: SigningKey, at: int, *, has_signed: bool) -> None:
     name = f"{verifier.name}+{verifier.key_id.hex()}"
     if has_signed and not key.is_good(at):
-        end = "on" if key.valid_until is None else f"until {moment(key.valid_until)}"
-        told = f"{name} signed it at {moment(at)}, and is good from {moment(key.valid_from)} {end}"
+        end = "on" if key.valid_until is None else f"until {_when(key.valid_until)}"
+        told = f"{name} signed it at {_when(at)}, and is good from {_when(key.valid_from)} {end}"
         raise NoteFaultError(told)
     if not has_signed and key.is_good(at - _MARGIN_US, at + 2 * _MARGIN_US):
-        raise NoteFaultError(f"the signature of {name}, which was to sign at {moment(at)}, is missing")
+        raise NoteFaultError(f"the signature of {name}, which was to sign at {_when(at)}, is missing")
+
+
+def _when(at_us: int) -> str:
+    """Write a moment, also one that no calendar has."""
+    try:
+        return str(moment(at_us))
+    except OverflowError:
+        return f"{at_us} µs"
 
 
 def logged_history(conn: Connected, findings: Findings) -> list[SigningKey]:

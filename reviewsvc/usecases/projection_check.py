@@ -13,7 +13,7 @@ from reviewsvc.domain import projections as p
 from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.offsets import Offsets
 from reviewsvc.domain.verdict import Findings
-from reviewsvc.usecases import wanted_rows
+from reviewsvc.usecases import terms_check, wanted_rows
 from reviewsvc.usecases.payload_check import KekSource, PayloadCheck
 from reviewsvc.usecases.story_check import StoryCheck
 from reviewsvc.usecases.task_check import TaskCheck
@@ -263,5 +263,5 @@ def across(conn: Connected, heads: Sequence[scan.LogHead], known: Known, finding
         more = crosschecks.surplus(conn, table, (log_id, seq), sizes, count)
         if more > 0:
             findings.note(0, f"{more} rows of {table} have a place ({seq}) where no entry asks for them")
-    for what in crosschecks.disagreements(conn):
+    for what in [*crosschecks.disagreements(conn), *terms_check.check(conn)]:
         findings.note(0, what)

@@ -1,7 +1,7 @@
 """Walks the root log: each checkpoint in it continues that log's one before, and is stored as it says."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.json import decode
 
@@ -14,6 +14,8 @@ from reviewsvc.domain.projections import CheckpointRow, Place, checkpoint_row
 from reviewsvc.domain.tree import EMPTY_ROOT, ProofError, verify_consistency
 from reviewsvc.domain.verdict import Findings
 from reviewsvc.usecases.note_check import NoteCheck, NoteFaultError
+
+_LARGEST: Final = (1 << 63) - 1
 
 
 class Told(NamedTuple):
@@ -87,6 +89,9 @@ class RootCheck:
             return None
         except ValueError as fault:
             self._findings.note(seq, f"it says of no checkpoint: {fault}")
+            return None
+        if not 0 <= said.previous <= said.size <= _LARGEST:
+            self._findings.note(seq, f"from {said.previous} to {said.size} entries no log goes")
             return None
         if entry.ref != Ref(said.log, said.size - 1):
             self._findings.note(

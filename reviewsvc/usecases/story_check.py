@@ -80,7 +80,7 @@ class StoryCheck:
         if stored is None:
             return "its task is missing"
         status, label, value, *where = stored
-        if where[0] == place[0] and where[1] > place[1]:
+        if where[0] == place[0] and (where[1] or 0) > place[1]:
             # Explained by the later entry, when it comes.
             return "its task carries the answer of an entry that gives none"
         if final.status == _PENDING:

@@ -75,6 +75,9 @@ def verify(
     head had when the run began. VerificationError if there is nothing that could be verified.
     """
     began = time.monotonic()
+    unruled = [Finding(_TABLES, 0, what) for what in crosschecks.unruled(conn)]
+    if unruled:
+        return Report(Verdict.TAMPERED, [], [LogReport(_TABLES, 0, "", unruled)], 0, 0.0, [_TRUTH])
     run = _Run(conn, scope or Scope(only, projections=projections), outside or Outside())
     logs = run.check(progress, team)
     findings = [finding for log in logs for finding in log.findings]
@@ -101,7 +104,7 @@ class _Run:
         self.known = self._known(origin)
         self.heads = scan.logs(conn)
         self.pieces = self._pieces([head for head in self.heads if scope.only in (None, head.name)])
-        if not self.pieces:
+        if not self.pieces and scope.only is not None:
             raise VerificationError(
                 f"there is no log {scope.only}: `reviewsvc audit verify --json` lists them all"
             )

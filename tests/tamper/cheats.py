@@ -97,6 +97,9 @@ ENTRIES = [
     seen("the head's hash", "the head carries", f"UPDATE head SET last_hash = sha256('') WHERE {P}"),
     seen("the head's size", "is stored", f"UPDATE head SET size = size - 1 WHERE {P}"),
     seen("the head deleted", "its head is missing", f"DELETE FROM head WHERE {P}"),
+    seen("a log's topic", "of another kind, topic", f"UPDATE log SET topic = 'other' WHERE {P}"),
+    seen("a log's number in its name", "is called", f"UPDATE log SET series = series || 'x' WHERE {P}"),
+    seen("a rule taken from a table", "may be empty", "ALTER TABLE entry ALTER COLUMN body DROP NOT NULL"),
     seen("a log deleted", "does not exist", "DELETE FROM log WHERE name = 'labels/loans/0'"),
 ]
 ROWS = [
@@ -116,6 +119,16 @@ ROWS = [
     ),
     seen("a policy's version", "differs in", "UPDATE document SET body = body || ' ' WHERE kind = 'policy'"),
     seen("a policy's version deleted", "is missing", "DELETE FROM document WHERE kind = 'policy'"),
+    seen(
+        "the policy in force",
+        "newest version of its contract and policy",
+        "UPDATE model SET policy_version = policy_version - 1",
+    ),
+    seen(
+        "how long payloads are kept",
+        "no contract says so",
+        "UPDATE retention_class SET keep_days = 1 WHERE name = 'short'",
+    ),
     seen("an act", "differs in actor", "UPDATE activity SET actor = 'cli:nobody' WHERE kind = 'decision'"),
     seen("an act deleted", "is missing", "DELETE FROM activity WHERE kind = 'decision'"),
     seen(

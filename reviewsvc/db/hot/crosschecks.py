@@ -16,6 +16,25 @@ WITH RECURSIVE held (log_id) AS (
 SELECT held.log_id FROM held LEFT JOIN log USING (log_id)
 WHERE held.log_id IS NOT NULL AND log.log_id IS NULL
 """
+_UNRULED: Final = """
+SELECT attrelid::regclass::text || '.' || attname FROM pg_attribute
+WHERE NOT attnotnull AND (attrelid, attname) IN (SELECT to_regclass(wanted[1]), wanted[2]
+    FROM (SELECT string_to_array(unnest(%s::text[]), '.') AS wanted) AS each)
+ORDER BY 1
+"""
+# Nothing can be judged where these are empty, which the tables as they are made do not allow.
+_RULED: Final = (
+    *("installation.origin", "installation.opened_at", "log.series", "log.incarnation", "log.kind"),
+    *("head.size", "head.last_hash", "head.last_at", "entry.body", "payload.ciphertext", "payload.at"),
+    *("checkpoint.root", "checkpoint.note", "checkpoint.at", "tile.data", "time_stamp.answer"),
+    *("signing_key.log_id", "signing_key.seq", "signing_key.vkey", "signing_key.valid_from"),
+    *("cosignature.root_log_id", "cosignature.size", "cosignature.vkey", "cosignature.line"),
+)
+_MISNAMED_LOGS: Final = """
+SELECT log_id, name FROM log WHERE series IS DISTINCT FROM
+    kind || CASE WHEN kind = 'root' THEN '' WHEN kind = 'labels' THEN '/' || model
+    WHEN kind IN ('activity', 'ingest') THEN '/' || shard ELSE '/' || topic || '/' || partition END
+"""
 _MISSING_LOGS: Final = """
 SELECT wanted.series FROM (
     SELECT 'activity/' || n AS series FROM installation, generate_series(0, activity_logs - 1) AS n
@@ -44,6 +63,20 @@ _DISAGREEMENTS: Final = {
         "SELECT 1 FROM activity a JOIN entry e USING (log_id, seq) WHERE a.task_id = t.task_id "
         "AND position(convert_to('\"move\":\"escalated\"', 'UTF8') IN e.body) > 0) LIMIT 10"
     ),
+    "model {} is not under the newest version of its contract and policy": (
+        "SELECT m.name FROM model m LEFT JOIN document d ON d.name = m.name "
+        "GROUP BY m.model_id HAVING "
+        "m.contract_version IS DISTINCT FROM max(d.version) FILTER (WHERE d.kind = 'contract') "
+        "OR m.policy_version IS DISTINCT FROM max(d.version) FILTER (WHERE d.kind = 'policy') LIMIT 10"
+    ),
+    "queue {} is not under its newest version": (
+        "SELECT name FROM queue q WHERE version IS DISTINCT FROM "
+        "(SELECT max(version) FROM document d WHERE d.kind = 'queue' AND d.name = q.name) LIMIT 10"
+    ),
+    "model {} says its labels in another log than its newest": (
+        "SELECT m.name FROM model m WHERE label_log_id IS DISTINCT FROM (SELECT log_id FROM log "
+        "WHERE kind = 'labels' AND series = 'labels/' || m.name ORDER BY incarnation DESC LIMIT 1) LIMIT 10"
+    ),
     "label_current does not hold the last label said of prediction {}": (
         "WITH said AS (SELECT DISTINCT ON (model_id, id_hash) model_id, id_hash, log_id, seq, op FROM label "
         "ORDER BY model_id, id_hash, log_id DESC, seq DESC) "
@@ -55,10 +88,18 @@ _DISAGREEMENTS: Final = {
 }
 
 
+def unruled(conn: Connected) -> Iterator[str]:
+    """Columns that may be empty although they must not."""
+    for row in conn.execute(_UNRULED, (list(_RULED),)):
+        yield f"{row[0]} may be empty: somebody took that rule from the table; nothing can be judged before"
+
+
 def logs(conn: Connected) -> Iterator[str]:
-    """Entries whose log is unknown, and logs that must exist and do not."""
+    """Entries whose log is unknown, logs of a wrong name, and logs that must exist and do not."""
     for row in conn.execute(_LOGS_OF_ENTRIES):
         yield f"entries are stored for log {row[0]}, which does not exist"
+    for row in conn.execute(_MISNAMED_LOGS):
+        yield f"log {row[0]} is called {row[1]}, and is of another kind, topic, partition, shard or model"
     for row in conn.execute(_MISSING_LOGS):
         yield f"the log {row[0]} is missing"
 

@@ -179,3 +179,24 @@ def numbers(conn: Connected, table: str, id_column: str) -> dict[str, int]:
 def contracts(conn: Connected) -> list[tuple[str, int, bytes]]:
     """Every version of every contract: name, version, stored form."""
     return conn.execute("SELECT name, version, body FROM document WHERE kind = 'contract'").fetchall()
+
+
+class Kept(NamedTuple):
+    """A retention class: for how many days payloads are kept, and rows; None is for good."""
+
+    name: str
+    keep_days: int
+    prediction_days: int | None
+
+
+def retention_classes(conn: Connected) -> list[Kept]:
+    """Every retention class."""
+    found = conn.execute("SELECT name, keep_days, prediction_days FROM retention_class")
+    return [Kept(*row) for row in found]
+
+
+def models_kept(conn: Connected) -> list[tuple[str, int, str]]:
+    """Every model with the version of its contract, and the retention class that what comes is kept as."""
+    return conn.execute(
+        "SELECT m.name, contract_version, c.name FROM model m JOIN retention_class c USING (retention_class)"
+    ).fetchall()
