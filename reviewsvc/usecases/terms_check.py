@@ -33,9 +33,9 @@ def check(conn: Connected) -> Iterator[str]:
         if each not in {_SERVICE, *said.values()}:
             days = f"{each.keep_days} days, rows {each.prediction_days or 'for good'}"
             yield f"the retention class {each.name} keeps {days}, and no contract says so"
-    for name, version, kept in models:
-        if (name, version) in said and said[name, version].name != kept:
-            yield f"the model {name} is kept as the retention class {kept}, its contract says another"
+    for name, version, actual in models:
+        if (name, version) in said and said[name, version].name != actual:
+            yield f"the model {name} is kept as the retention class {actual}, its contract says another"
 
 
 def _said(body: bytes) -> Kept | None:

@@ -13,6 +13,7 @@ import pytest
 
 from reviewsvc.crypto.envelope import Cipher
 from reviewsvc.crypto.kek import Kek
+from reviewsvc.db import tables
 from reviewsvc.domain import entries, facts, frames
 from reviewsvc.domain.case_secrets import CaseSecrets
 from reviewsvc.domain.verdict import EXIT_CODES
@@ -53,6 +54,11 @@ def members(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
 
 def _parts(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def test_every_table_is_a_part_of_logs_a_projection_or_state_that_is_none() -> None:
+    named = {table.fullname for table in tables.metadata.tables.values()}
+    assert {name for name in named if f"`{name}`" not in PAGE} == set()
 
 
 def test_every_member_of_an_entry_stands_on_the_page_in_its_order() -> None:

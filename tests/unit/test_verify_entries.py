@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewsvc import verify as v
+from reviewsvc.commands import audit
 from reviewsvc.domain import entries
 from reviewsvc.domain.entries import Actor, Entry, EntryError, Payload, Ref, Src
 from reviewsvc.domain.tiles import Tile
+from reviewsvc.domain.verdict import LogReport, Report, Verdict
 from tests.contract.source import ROOT
 
 pytestmark = pytest.mark.unit
@@ -135,6 +137,9 @@ def test_the_page_for_outsiders_tells_its_sha256() -> None:
 def test_a_report_never_carries_what_a_terminal_would_act_upon() -> None:
     told = v.plain("\x1b[31mVERIFIED\u202e\n")
     assert told == "\\u001b[31mVERIFIED\\u202e\\u000a"
+    log = LogReport("root/0", 1, "", unknown_kinds=["x\x1b[2J\nVERIFIED"])
+    lines = audit._as_text(Report(Verdict.TAMPERED, [], [log], 1, 0.1)).split("\n")
+    assert [line.partition(":")[0] for line in lines[1:]] == ["root/0", "TAMPERED"]
     report = {"verdict": "VERIFIED", "shown": ["a\nb"], "findings": [], "remarks": [], "not_proved": []}
     assert v.as_text(report).splitlines() == ["VERIFIED", "  a\\u000ab"]
 
