@@ -166,17 +166,23 @@ def load(owner_url: str, programs: Programs, folder: Path, keys: Path | None) ->
             raise BackupError("the database is not empty: name a new one in DATABASE_OWNER_URL")
     schema.prepare(owner_url)
     name = str(conninfo_to_dict(owner_url).get("dbname", ""))
-    common = ("--exit-on-error", "--no-password", f"--dbname={name}")
+    # One transaction: a restore that was cut off leaves the database empty, never a part for the whole.
+    common = ("--exit-on-error", "--single-transaction", "--no-password", f"--dbname={name}")
     programs.run("pg_restore", *common, str(folder / "data.dump"), url=owner_url)
+    _keep_shut(owner_url, found, "has not come to its end: restore it anew, into an empty database")
     if keys is not None:
         programs.run("pg_restore", *common, str(keys / "keys.dump"), url=owner_url)
     schema.upgrade(owner_url)
-    with psycopg.connect(owner_url) as conn:
-        made_at = moment(found.made_at)
-        guards.confirm(
-            conn, made_at, f"this database was restored from the backup of {made_at:%Y-%m-%d %H:%M} UTC"
-        )
+    _keep_shut(owner_url, found)
     return found
+
+
+def _keep_shut(owner_url: str, found: Manifest, but: str = "") -> None:
+    """Let nobody write to a restored database before it was adopted."""
+    made_at = moment(found.made_at)
+    told = f"this database was restored from the backup of {made_at:%Y-%m-%d %H:%M} UTC"
+    with psycopg.connect(owner_url) as conn:
+        guards.confirm(conn, made_at, f"{told}, which {but}" if but else told)
 
 
 @contextmanager

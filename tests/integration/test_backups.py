@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from reviewsvc.commands.backup import programs_for
@@ -58,6 +59,12 @@ def test_a_restored_backup_is_written_to_only_after_it_was_adopted(
     (tmp_path / "kek").write_text(f"{KEK_BYTES.hex()}\n")
     (tmp_path / "kek").chmod(0o600)
     with Postgres.start(tmp_path / "server") as server:
+        with psycopg.connect(server.owner_url) as conn:
+            conn.execute("CREATE TABLE task (stands_in_the_way text)")
+        code, _, said = command({"DATABASE_OWNER_URL": server.owner_url}, "restore", str(taken))
+        assert (code, "already exists" in said) == (1, True), said
+        with psycopg.connect(server.owner_url) as conn:
+            conn.execute("DROP TABLE task")
         code, _, said = command({"DATABASE_OWNER_URL": server.owner_url}, "restore", str(taken))
         assert (code, "restore adopt" in said) == (0, True), said
         url = logins.make(server.owner_url, "app", secrets.token_hex(16), logins.PROCESSES)
