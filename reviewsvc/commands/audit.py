@@ -131,11 +131,9 @@ def _range(only: str | None, seqs: str | None) -> range | None:
 def _remember(conn: "Connected", path: Path, report: "Report", marks: "Marks | None") -> None:
     """Keep what was found to be as it was signed; a place that cannot be written is said, no more."""
     from reviewsvc.db.hot import scan
-    from reviewsvc.domain.verdict import Verdict
     from reviewsvc.usecases.outside_view import next_marks, save_marks
 
-    is_good = report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}
-    if not is_good or not any(log.seal for log in report.logs):
+    if report.unsettled or not any(log.seal for log in report.logs):
         return
     try:
         moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

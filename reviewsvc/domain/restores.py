@@ -72,7 +72,7 @@ def findings(log: str, said: Continuation, stored: int | None) -> list[Finding]:
             f"its signed entries {said.lost_from} to {said.lost_to - 1} are lost: the database was restored "
             f"from an older state; it goes on as {log}, whose first entry says so"
         )
-        found.append(Finding(said.log, said.lost_from, what, Verdict.INCOMPLETE))
+        found.append(Finding(said.log, said.lost_from, what, Verdict.INCOMPLETE, is_adopted=True))
     if stored is not None and stored != said.size:
         what = f"{stored} entries are stored, and it ended with {said.size} when it went on as {log}"
         found.append(Finding(said.log, min(stored, said.size), what))

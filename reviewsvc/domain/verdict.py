@@ -26,12 +26,13 @@ _WORSE = list(Verdict)
 
 
 class Finding(Struct, frozen=True):
-    """One thing that is wrong: where and what."""
+    """One thing that is wrong: where and what; whether it is a loss that somebody adopted, which stays."""
 
     log: str
     seq: int
     what: str
     verdict: Verdict = Verdict.TAMPERED
+    is_adopted: bool = False
 
 
 class Findings:
@@ -93,6 +94,11 @@ class Report(Struct, frozen=True):
     @property
     def findings(self) -> list[Finding]:
         return [finding for log in self.logs for finding in log.findings]
+
+    @property
+    def unsettled(self) -> list[Finding]:
+        """What was found but for losses that somebody adopted: what is left for somebody to do."""
+        return [finding for finding in self.findings if not finding.is_adopted]
 
 
 def worst(findings: list[Finding]) -> Verdict:

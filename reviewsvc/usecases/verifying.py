@@ -17,7 +17,7 @@ from reviewsvc.db.sessions import Sessions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.signing import Tip
-from reviewsvc.domain.verdict import Report, Verdict
+from reviewsvc.domain.verdict import Report
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.outside_view import Marks, Outside, load_marks, next_marks, save_marks
@@ -97,7 +97,7 @@ class Verifying:
         keks = self._told.keks if scope.is_whole else None
         outside = Outside(self._told.keys, tips=self._told.tips, marks=marks, keks=keks)
         report = verify(conn, scope=scope, outside=outside)
-        if report.verdict in {Verdict.VERIFIED, Verdict.SELF_CONSISTENT}:
+        if not report.unsettled:
             whole_at = microseconds(at) if scope.is_whole else None
             told = f"{at:%Y-%m-%dT%H:%M:%SZ}"
             self._remember(next_marks(scan.installed(conn), told, report, marks, whole_at=whole_at))
@@ -116,10 +116,12 @@ class Verifying:
 
     def _tell(self, what: str, report: Report, at: datetime) -> None:
         """Say it in an entry, once for as long as it stays the same fault; and in metrics and log lines."""
-        first = next(iter(report.findings), None)
-        fault = f"{first.log}, seq {first.seq}: {first.what}" if first else ""
+        first = next(iter(report.unsettled or report.findings), None)
+        found = f"{first.log}, seq {first.seq}: {first.what}" if first else ""
+        # What was lost with a restore is lost for ever: it is said, and keeps nobody from working.
+        fault = found if report.unsettled else ""
         _RUNS.labels(what, report.verdict.value).inc()
-        _FINDINGS.labels(what).set(len(report.findings))
+        _FINDINGS.labels(what).set(len(report.unsettled))
         told = f"{report.verdict}: {fault}" if fault else ""
         if not fault or told != self._faults.get(what):
             said = f.Verification(

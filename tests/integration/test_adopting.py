@@ -31,8 +31,9 @@ from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.outside_view import Outside
 from reviewsvc.usecases.publishing import publish
 from reviewsvc.usecases.sealing import Sealer
+from reviewsvc.usecases.verifying import Told, Verifying
 from tests.fixtures.bundled import bundle
-from tests.fixtures.cases import CONTRACT, Bank
+from tests.fixtures.cases import CONTRACT, Bank, event
 from tests.fixtures.erasing import Eraser
 from tests.fixtures.installed import AT, ORIGIN
 from tests.fixtures.sealed import SealedBank
@@ -163,6 +164,28 @@ def test_the_verdict_is_incomplete_with_the_lost_range_and_never_tampered(adopte
     assert told["labels/loans/0", 3].what.startswith("its signed entries 3 to 4 are lost")
     assert told["labels/prices/0", 0].what.startswith("its signed entries 0 to 0 are lost")
     assert ("root/0", adopted.first("root/1").size) in told
+
+
+def test_the_worker_verifies_what_is_new_after_it_and_what_is_lost_is_no_alarm(
+    adopted: SetBack, tmp_path: Path
+) -> None:
+    keyring, signer = adopted.held.bank.house.keyring, adopted.held.signer
+    told = Told(None, signer.tips, tmp_path / "verified.json")
+    verifying = Verifying(adopted.sessions, keyring, adopted.database_url, told)
+    sealer = Sealer(adopted.sessions, signer)
+    for minute in range(1, 4):
+        at = AT + minute * timedelta(minutes=1)
+        adopted.bank.capture([event(f"after-{minute}")])
+        sealer.step(at)
+        assert verifying.step(at) == 0
+    said = [parse(body) for body in adopted.activities() if b'"kind":"verification"' in body]
+    facts = [decode(entry.facts, type=f.Verification) for entry in said]
+    assert [(each.what, each.verdict) for each in facts] == [
+        ("all", "INCOMPLETE"),
+        ("new", "INCOMPLETE"),
+        ("new", "INCOMPLETE"),
+    ]
+    assert facts[2].entries < facts[0].entries / 2, "what was verified is remembered"
 
 
 def test_the_service_goes_on_after_it(adopted: SetBack) -> None:
