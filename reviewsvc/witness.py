@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
             wrong, why = HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing"
-        elif int(length[:10]) > MOST_BYTES:
+        elif len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
             wrong, why = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MOST_BYTES} bytes are taken"
         else:
             return self.rfile.read(int(length))

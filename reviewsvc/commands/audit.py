@@ -144,8 +144,11 @@ def _remember(conn: "Connected", path: Path, report: "Report", marks: "Marks | N
 
 @audit.command()
 @click.argument("place", metavar="DIR|s3://BUCKET/PREFIX")
+@click.option(
+    "--check", is_flag=True, help="Read all that is there, and write anew what is missing or damaged."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def publish(place: str, *, as_json: bool) -> None:
+def publish(place: str, *, check: bool, as_json: bool) -> None:
     """Write what is signed of every log below DIR as static files (C2SP tlog-tiles); only what is new.
 
     DIR/logs/NAME/ is a log for clients of anybody's, DIR/verifier-keys.txt has the key of each, one a line.
@@ -156,7 +159,7 @@ def publish(place: str, *, as_json: bool) -> None:
     from reviewsvc.usecases import publishing
 
     with connect(config.load("DATABASE_URL").database_url, "read") as conn:
-        done = publishing.publish(conn, _opened(place))
+        done = publishing.publish(conn, _opened(place), check=check)
     if as_json:
         import msgspec
 

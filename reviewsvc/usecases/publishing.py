@@ -50,19 +50,20 @@ class Published(NamedTuple):
     files: int
 
 
-def publish(conn: Connected, place: Place) -> Published:
+def publish(conn: Connected, place: Place, *, check: bool = False) -> Published:
     """Write every signed log below `logs/<name>/` up to its last checkpoint, and the keys that verify them.
 
     A log's tiles are there before its checkpoint tells of them. One at a time publishes to a place, so that
-    its checkpoints never go back. Raises PublishError.
+    its checkpoints never go back. What is there of a log is gone through, and what is missing or damaged is
+    written anew, if its right edge is, where it would grow; with `check`, always. Raises PublishError.
     """
     with locks.publishing(conn, place.name) as is_alone:
         if not is_alone:
             raise PublishError(f"somebody else publishes to {place.name} now: call again when that has ended")
-        return _publish(conn, place)
+        return _publish(conn, place, check=check)
 
 
-def _publish(conn: Connected, place: Place) -> Published:
+def _publish(conn: Connected, place: Place, *, check: bool) -> Published:
     keys = read_history(stored.keys(conn))
     found = stored.sealed_logs(conn)
     if not found:
@@ -71,14 +72,11 @@ def _publish(conn: Connected, place: Place) -> Published:
     verifiers = [verifier_of(log, keys) for log in found]
     for log, verifier in zip(found, verifiers, strict=True):
         known = _published(conn, place, log, verifier.name)
-        for name, data in _new_files(conn, log, known):
-            place.write(f"{_folder(log)}/{name}", data)
-            files += 1
-        if known < log.size:
-            place.sync()
-            place.write(f"{_folder(log)}/checkpoint", log.note.encode())
-            files += 1
+        if known is None:
+            continue
         entries += log.size - known
+        again = check or (known < log.size and not _is_whole(conn, place, log, known))
+        files += _write(place, log, _new_files(conn, log, 0 if again else known), is_compared=again)
     place.write(KEYS_FILE, _lines(verifiers))
     place.sync()
     return Published(len(found), entries, files + 1)
@@ -114,8 +112,35 @@ def _folder(log: SealedLog) -> str:
     return f"logs/{log.name}"
 
 
-def _published(conn: Connected, place: Place, log: SealedLog, origin: str) -> int:
-    """How many of a log's entries are published; they must be a prefix of what is signed now."""
+def _write(place: Place, log: SealedLog, new: Iterator[tuple[str, bytes]], *, is_compared: bool) -> int:
+    """Write files, and then the checkpoint that tells of them; return how many were not there as they are."""
+    files, folder, note = 0, _folder(log), log.note.encode()
+    for name, data in new:
+        if not is_compared or place.read(f"{folder}/{name}") != data:
+            place.write(f"{folder}/{name}", data)
+            files += 1
+    if place.read(f"{folder}/checkpoint") != note:
+        place.sync()
+        place.write(f"{folder}/checkpoint", note)
+        files += 1
+    return files
+
+
+def _is_whole(conn: Connected, place: Place, log: SealedLog, size: int) -> bool:
+    """Say whether the files at the right edge of what is published are there as they should be."""
+    edge = [Tile(None, (size - 1) // WIDTH, (size - 1) % WIDTH + 1)] if size else []
+    level = 0
+    while count := size >> 8 * level:
+        edge.append(Tile(level, (count - 1) // WIDTH, (count - 1) % WIDTH + 1))
+        level += 1
+    return all(place.read(f"{_folder(log)}/{tile.path()}") == tiles.read(conn, log, tile) for tile in edge)
+
+
+def _published(conn: Connected, place: Place, log: SealedLog, origin: str) -> int | None:
+    """How many of a log's entries are published, which must be a prefix of what is signed now.
+
+    None if more was published before a restore than is left: that stays as it is.
+    """
     data = place.read(f"{_folder(log)}/checkpoint")
     if data is None:
         return 0
@@ -127,8 +152,7 @@ def _published(conn: Connected, place: Place, log: SealedLog, origin: str) -> in
         ) from fault
     row = stored.checkpoint(conn, log.log_id, said.size)
     if said.size > log.size and said.origin == origin and stored.went_on(conn, log.log_id):
-        # What was published before a restore is more than the database still has: it is left as it is.
-        return log.size
+        return None
     if row is None or (said.origin, said.root) != (origin, row.root):
         raise PublishError(
             f"{_folder(log)} holds {said.size} entries of a history that is not this database's: "

@@ -118,6 +118,29 @@ def test_no_secret_is_in_any_file(signed: SealedBank, conn: Connected, out: Path
     assert [secret for secret in SECRETS for data in files if secret in data] == []
 
 
+def test_what_somebody_damaged_in_the_folder_is_put_right(
+    signed: SealedBank, conn: Connected, out: Path
+) -> None:
+    grow(signed, 0, 600)
+    publishing.publish(conn, Folder(out))
+    folder = out / "logs" / CAPTURED
+    first, edge, bundle = (folder / f"tile/{name}" for name in ("0/000", "0/002.p/89", "entries/002.p/89"))
+    for path, data in ((first, b""), (edge, edge.read_bytes()[:32]), (bundle, b"\xff")):
+        path.write_bytes(data)
+    (folder / "tile/1/000.p/2").unlink()
+    note = (folder / "checkpoint").read_text()
+    (folder / "checkpoint").write_text(f"{note[:-9]}{'A' if note[-9] != 'A' else 'B'}{note[-8:]}")
+    assert publishing.publish(conn, Folder(out), check=True).files == 6
+    assert len(read_all(out)[CAPTURED][1]) == 601
+    assert publishing.publish(conn, Folder(out), check=True).files == 1
+    # Where the log grows, its right edge is looked at without being asked.
+    first.write_bytes(b"")
+    edge.unlink()
+    grow(signed, 1, 1)
+    publishing.publish(conn, Folder(out))
+    assert len(read_all(out)[CAPTURED][1]) == 602
+
+
 class DyingFolder(Folder):
     """A folder on a machine that goes down after so many files."""
 

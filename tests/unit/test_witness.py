@@ -208,6 +208,9 @@ def test_other_paths_and_bodies_of_no_length_are_refused(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
         raw.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 411 ")
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+        raw.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 00000000009999999999\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_state_that_cannot_be_written_or_is_gone_cosigns_nothing(
