@@ -133,5 +133,6 @@ def _page(found: Current, form: Form) -> str:
         sessions=session_rows(found, person.person_id, services().clock()),
         zones=[(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())],
         zone=person.time_zone,
+        may_end=True,
         form=form,
     )

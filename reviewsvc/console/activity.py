@@ -47,6 +47,7 @@ def _rows(found: list[ActivityRow]) -> list[dict[str, Any]]:
     objects = [row.object for row in found if row.object and row.object.startswith("person:")]
     called = names.of_actors(sessions, [*(row.actor for row in found), *objects])
     logs = names.of_logs(sessions, (row.log_id for row in found))
+    facts = activity.facts_of(sessions, found)
     return [
         {
             "log_id": row.log_id,
@@ -54,7 +55,9 @@ def _rows(found: list[ActivityRow]) -> list[dict[str, Any]]:
             "seq": row.seq,
             "at": moment(row.at),
             "kind": row.kind,
-            "words": said(row.kind, row.object, called.get(row.object or "")),
+            "words": said(
+                row.kind, row.object, called.get(row.object or ""), facts.get((row.log_id, row.seq), {})
+            ),
             "actor": called[row.actor],
             "task_id": row.task_id,
         }

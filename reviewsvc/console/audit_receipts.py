@@ -1,14 +1,15 @@
 """Receipts: to read, to download, and a public page that verifies one that somebody pastes."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from flask import Blueprint, Response, render_template
 
-from reviewsvc.console.forms import text
-from reviewsvc.domain.entries import leaf_hash, parse
+from reviewsvc.console.forms import file_text, text
+from reviewsvc.db.logs import LogMissingError
+from reviewsvc.domain.entries import Entry, Ref, leaf_hash, parse
 from reviewsvc.domain.moments import moment
-from reviewsvc.usecases import receipt_check, receipt_views
+from reviewsvc.usecases import names, receipt_check, receipt_views
 from reviewsvc.usecases.auth import TooManyReceiptsError
 from reviewsvc.usecases.receipt_check import Checked, UnreadableError
 from reviewsvc.web.permissions import permission, public
@@ -33,12 +34,8 @@ def show(log_id: int, seq: int) -> str:
     return render_template(
         "audit_receipt.html",
         place={"log_id": log_id, "log": view.log, "seq": seq},
-        entry={
-            "kind": entry.kind.replace("_", " "),
-            "at": moment(entry.at),
-            "facts": msgspec.json.format(bytes(entry.facts), indent=2).decode(),
-            "leaf": leaf_hash(view.body).hex(),
-        },
+        entry=_entry(entry) | {"leaf": leaf_hash(view.body).hex()},
+        is_root=view.log.startswith("root/"),
         proved=view.proved,
         checked=receipt_check.check(held.sessions, view.receipt.text().decode()) if view.receipt else None,
     )
@@ -74,6 +71,7 @@ def ask() -> str:
 def verify() -> tuple[str, int]:
     """Say whether a pasted receipt holds, and what that means."""
     receipt, entry = text("receipt", longest=receipt_check.LONGEST), text("entry", longest=_LONGEST_ENTRY)
+    receipt = receipt if receipt.strip() else file_text("file", longest=receipt_check.LONGEST)
     try:
         count_receipt()
         checked = receipt_check.check(services().sessions, receipt, entry)
@@ -82,6 +80,27 @@ def verify() -> tuple[str, int]:
     except UnreadableError as error:
         return _verify(receipt, entry, None, str(error)), 422
     return _verify(receipt, entry, checked, None), 200
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    held, actor = services(), f"{entry.actor.kind}:{entry.actor.id}" if entry.actor else "service"
+    return {
+        "kind": entry.kind.replace("_", " "),
+        "at": moment(entry.at),
+        "by": names.of_actors(held.sessions, [actor])[actor],
+        "ref": _ref(entry.ref) if entry.ref else None,
+        "payload": entry.payload,
+        "facts": msgspec.json.format(bytes(entry.facts), indent=2).decode(),
+    }
+
+
+def _ref(ref: Ref) -> dict[str, Any]:
+    """Where a referred entry stands; its log may be one that is not here."""
+    try:
+        log_id = receipt_views.log_id(services().sessions, ref.log)
+    except LogMissingError:
+        log_id = None
+    return {"log": ref.log, "seq": ref.seq, "log_id": log_id}
 
 
 def _verify(receipt: str, entry: str, checked: Checked | None, fault: str | None) -> str:

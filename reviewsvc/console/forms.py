@@ -28,6 +28,15 @@ def answer() -> str:
     return text("value", longest=_LONGEST_ANSWER) or text("own", longest=_LONGEST_ANSWER)
 
 
+def file_text(name: str, *, longest: int) -> str:
+    """Return a file of the form as text, "" if there is none; BadRequest if it is too long or holds a NUL."""
+    sent = request.files.get(name)
+    data = sent.read(longest + 1) if sent else b""
+    if len(data) > longest or b"\0" in data:
+        raise BadRequest
+    return data.decode("utf-8", "replace")
+
+
 def whole(name: str, *, lowest: int, highest: int) -> int:
     """Return a whole number of the form; BadRequest if it is none or out of range."""
     found = number(request.form.get(name, ""))

@@ -80,6 +80,7 @@ def _context() -> dict[str, Any]:
         "keys": {"on": person.single_keys if person else True, "map": "", "letters": {}},
         "here": request.path if request.method == "GET" else "/",
         "now": local_now(),
+        "origin": services().installation.origin,
     }
 
 

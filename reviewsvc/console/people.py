@@ -172,7 +172,10 @@ def _list(form: Form) -> str:
     last = seen.last_seen(sessions, [known.person.person_id for known in found])
     following = found[-1].person.login if len(found) == _ROWS else None
     rows = [_row(known) | {"last_seen_at": last.get(known.person.person_id)} for known in found]
-    return render_template("people.html", people=rows, form=form, pager=pager(_PATH, following))
+    may_manage = signed_in().may("people.manage")
+    return render_template(
+        "people.html", people=rows, form=form, pager=pager(_PATH, following), may_manage=may_manage
+    )
 
 
 def _page(person_id: UUID, form: Form, *, fresh: str | None = None) -> str:
@@ -196,6 +199,8 @@ def _page(person_id: UUID, form: Form, *, fresh: str | None = None) -> str:
         fresh=fresh,
         form=form,
         may_manage=found.may("people.manage"),
+        may_end=found.may("sessions.manage"),
+        may_make=found.may("tokens.manage"),
     )
 
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from reviewsvc.domain.shares import percent
+
 _NBSP = "\N{NO-BREAK SPACE}"
 _NONE = "\N{EN DASH}"
 
@@ -42,6 +44,14 @@ def clock(at: datetime | None, now: datetime) -> str:
     return f"{day} {time}"
 
 
+def stamp(at: datetime | None, now: datetime) -> str:
+    """Say a moment to the second, with its date, in the zone of `now`: where times are evidence."""
+    if at is None:
+        return _NONE
+    at = at.astimezone(now.tzinfo)
+    return f"{at:%Y-%m-%d %H:%M:%S}{_NBSP}{at.tzname()}"
+
+
 def count(amount: int) -> str:
     """Write a whole number with its thousands set apart."""
     return f"{amount:,}"
@@ -56,18 +66,6 @@ def size(octets: int) -> str:
     return f"{octets / 1_000_000:.1f}{_NBSP}MB"
 
 
-def percent(share: float | None, digits: int = 0) -> str:
-    """Say a share from 0 to 1 in percent, never rounding an uncertain one up to 100 or down to 0."""
-    if share is None:
-        return _NONE
-    rounded = round(share * 100, digits)
-    if rounded >= 100 and share < 1:  # noqa: PLR2004 - percent
-        return f"> {100 - 10**-digits:.{digits}f}{_NBSP}%"
-    if rounded <= 0 and share > 0:
-        return f"< {10**-digits:.{digits}f}{_NBSP}%"
-    return f"{rounded:.{digits}f}{_NBSP}%"
-
-
 FILTERS = {
     "age": age,
     "clock": clock,
@@ -75,5 +73,6 @@ FILTERS = {
     "percent": percent,
     "size": size,
     "span": span,
+    "stamp": stamp,
     "until": until,
 }

@@ -21,7 +21,8 @@ _CLASSES: Final = {
     _ENTITY: "Entity Management",
     _ACCESS: "User Access Management",
 }
-_INFORMATIONAL, _LOW = 1, 2
+_INFORMATIONAL, _LOW, _MEDIUM, _HIGH, _CRITICAL = 1, 2, 3, 4, 5
+_VERDICTS: Final = {"TAMPERED": _CRITICAL, "INCOMPLETE": _HIGH}
 _SUCCESS, _FAILURE = 1, 2
 _OTHER: Final = 99
 _CREATE, _READ, _UPDATE, _DELETE = (1, "Create"), (2, "Read"), (3, "Update"), (4, "Delete")
@@ -35,6 +36,8 @@ class _Act(NamedTuple):
     class_uid: int
     activity: tuple[int, str]
     said: dict[str, Any]
+    severity: int = _INFORMATIONAL
+    failed: bool = False
 
 
 class Event(NamedTuple):
@@ -52,7 +55,6 @@ def event(body: bytes) -> Event:
     facts = _read_facts(entry.facts)
     act = _act(entry, facts)
     number, name = act.activity
-    failed = entry.kind == "refusals"
     told = {
         "class_uid": act.class_uid,
         "class_name": _CLASSES[act.class_uid],
@@ -60,15 +62,15 @@ def event(body: bytes) -> Event:
         "activity_id": number,
         "activity_name": name,
         "type_uid": act.class_uid * 100 + number,
-        "severity_id": _LOW if failed else _INFORMATIONAL,
-        "status_id": _FAILURE if failed else _SUCCESS,
+        "severity_id": act.severity,
+        "status_id": _FAILURE if act.failed else _SUCCESS,
         "time": entry.at // 1000,
         "metadata": _metadata(entry, facts),
         **({"actor": _actor(entry.actor)} if entry.actor else {}),
         **act.said,
         "unmapped": _unmapped(entry, facts),
     }
-    return Event(entry.at, entry.kind, failed, msgspec.json.encode(told))
+    return Event(entry.at, entry.kind, act.failed, msgspec.json.encode(told))
 
 
 def _metadata(entry: Entry, facts: Facts) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def _refusals(_entry: Entry, facts: Facts) -> _Act:
         "count": sum(facts["counts"].values()),
         "status_detail": ", ".join(f"{why}: {count}" for why, count in sorted(facts["counts"].items())),
     }
-    return _Act(_AUTHENTICATION, (1, "Logon"), said)
+    return _Act(_AUTHENTICATION, (1, "Logon"), said, _LOW, failed=True)
 
 
 def _grant(activity: tuple[int, str]) -> Callable[[Entry, Facts], _Act]:
@@ -162,6 +164,27 @@ def _access(entry: Entry, _facts: Facts) -> _Act:
 
 def _export(_entry: Entry, facts: Facts) -> _Act:
     return _Act(_ENTITY, _READ, _entity(facts["what"], facts.get("manifest") or facts.get("model")))
+
+
+def _verification(_entry: Entry, facts: Facts) -> _Act:
+    """What does not verify is a failure, the graver the worse its verdict."""
+    said = _entity("logs", facts["what"]) | {"status_detail": facts["verdict"]}
+    severity = _VERDICTS.get(facts["verdict"], _INFORMATIONAL)
+    return _Act(_ENTITY, _READ, said, severity, failed=severity > _INFORMATIONAL)
+
+
+def _anchor(_entry: Entry, facts: Facts) -> _Act:
+    failed = facts["outcome"] != "kept"
+    said = _entity("anchor", facts["anchor"]) | {"status_detail": facts["outcome"]}
+    return _Act(_ENTITY, _UPDATE, said, _MEDIUM if failed else _INFORMATIONAL, failed=failed)
+
+
+def _adopted(_entry: Entry, facts: Facts) -> _Act:
+    return _Act(_ENTITY, _UPDATE, _entity("database", facts["system_id"]), _HIGH)
+
+
+def _continued(entry: Entry, _facts: Facts) -> _Act:
+    return _Act(_ENTITY, _CREATE, _entity("log", entry.log), _HIGH)
 
 
 def _opened(entry: Entry, _facts: Facts) -> _Act:
@@ -196,4 +219,21 @@ _ACTS: Final[dict[str, Callable[[Entry, Facts], _Act]]] = {
     "task_moved": _thing(_UPDATE, "task", "task"),
     "export": _export,
     "signing_key": _thing(_UPDATE, "signing key", "vkey"),
+    "kek_rotated": _thing(_UPDATE, "key", "kek"),
+    "verification": _verification,
+    "anchor": _anchor,
+    "continuation": _continued,
+    "restore_adopted": _adopted,
+    "erasure_requested": _thing(_CREATE, "erasure", "erasure"),
+    "erasure_approved": _thing(_UPDATE, "erasure", "erasure"),
+    "erasure_refused": _thing(_DELETE, "erasure", "erasure"),
+    "wish_requested": _thing(_CREATE, "wish", "wish"),
+    "wish_approved": _thing(_UPDATE, "wish", "wish"),
+    "wish_refused": _thing(_DELETE, "wish", "wish"),
+    "receiver_told": _thing(_UPDATE, "erasure", "erasure"),
+    "erasure": _thing(_DELETE, "subject", "subject"),
+    "subject_export": _thing(_READ, "subject", "subject"),
+    "hold_placed": _thing(_CREATE, "legal hold", "hold"),
+    "hold_released": _thing(_DELETE, "legal hold", "hold"),
+    "retention": _thing(_DELETE, "payloads and rows", "table"),
 }

@@ -8,6 +8,7 @@ from reviewsvc.domain.contract import Contract
 from reviewsvc.domain.contract_reference import Band, band_of
 from reviewsvc.domain.events import Event
 from reviewsvc.domain.explanation import read_explanation
+from reviewsvc.domain.shares import percent
 
 KEYS = "123456789"
 _Z = 1.96
@@ -139,7 +140,7 @@ def wilson(share: float, n: int) -> tuple[float, float] | None:
 def _band_words(band: Band | None) -> str:
     if band is None or band.n == 0:
         return "How often answers as sure as this one are right is not known."
-    return f"Of {band.n:,} answers about as sure as this one, {band.right:.0%} were right."
+    return f"Of {band.n:,} answers about as sure as this one, {percent(band.right)} were right."
 
 
 def _label(contract: Contract, value: str | float | None) -> str:

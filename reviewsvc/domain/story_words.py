@@ -8,6 +8,7 @@ import msgspec
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.entries import Entry
 from reviewsvc.domain.moments import moment
+from reviewsvc.domain.shares import percent
 
 WHY: Final[Mapping[str, str]] = {
     "claim": "to decide it",
@@ -54,7 +55,7 @@ def tell(entry: Entry, named: Named) -> Told:
 def captured(entry: Entry, said: f.Prediction, named: Named) -> Told:
     """Say what was captured."""
     answer = named(said.label, said.value) or ("nothing: it failed" if said.failed else "a text")
-    sure = "" if said.confidence is None else f", {float(said.confidence):.0%} sure"
+    sure = "" if said.confidence is None else f", {percent(float(said.confidence))} sure"
     source = entry.src
     facts = [
         ("Predicted", f"{moment(said.predicted_at):%Y-%m-%d %H:%M:%S} UTC"),
@@ -74,12 +75,12 @@ def routed(said: f.Prediction, reasons: Mapping[str, str]) -> Told:
     """Say where the policy sent it and why; `reasons` describe rules by id."""
     route = said.route
     if route is None or route.queue is None:
-        chance = () if route is None or route.pi is None else (("Chance to be reviewed", _percent(route.pi)),)
+        chance = () if route is None or route.pi is None else (("Chance to be reviewed", _chance(route.pi)),)
         return Told("routed", "No rule sent it to people: the model's answer counts", chance)
     facts = [("Decided by the rule", f"{route.rule}: {reasons.get(route.rule or '', '')}".rstrip(": "))]
-    facts += [("Reason too", f"{each}: {reasons.get(each, '')}".rstrip(": ")) for each in route.reasons[1:]]
+    facts += [("Also", f"{each}: {reasons.get(each, '')}".rstrip(": ")) for each in route.reasons[1:]]
     if route.pi is not None:
-        facts.append(("Chance to be reviewed", _percent(route.pi)))
+        facts.append(("Chance to be reviewed", _chance(route.pi)))
     if route.reviewers > 1:
         facts.append(("Reviewers", str(route.reviewers)))
     return Told("routed", f"Sent to people, in the queue {route.queue}", tuple(facts))
@@ -93,7 +94,7 @@ def _decided(_: Entry, said: f.Decision, named: Named) -> Told:
     verb = "Adjudicated" if said.kind == "adjudication" else "Answered"
     answer = named(said.label, said.value) or "a text"
     agreed = "as the model" if said.agreed else "otherwise than the model"
-    final = (("Final answer", said.final.status),) if said.final else ()
+    final = (("With that the case is", said.final.status),) if said.final else ()
     return Told(
         "adjudicated" if said.kind == "adjudication" else "decided", f"{verb}: {answer}, {agreed}", final
     )
@@ -117,7 +118,7 @@ def move_words(said: f.TaskMoved) -> str:
 
 def _labelled(entry: Entry, said: f.Label, named: Named) -> Told:
     label_id = f"{entry.log.rpartition('/')[2]}.{entry.seq}"
-    facts = [("From", said.kind), ("Label", label_id)]
+    facts = [("Comes from", said.kind), ("Label's id", label_id)]
     if said.pi is not None:
         facts.append(("Weight", f"{1 / float(said.pi):.4g}"))
     if said.supersedes is not None:
@@ -131,8 +132,9 @@ def _exported(_: Entry, said: f.Export, __: Named) -> Told:
     return Told("used", f"Labels pulled, up to number {said.up_to}", (("Labels", f"{said.rows:,}"),))
 
 
-def _percent(text: str) -> str:
-    return f"{float(text):.2%}"
+def _chance(text: str) -> str:
+    share = float(text)
+    return percent(share, 0 if round(share * 100, 6).is_integer() else 2)
 
 
 _TELLERS: Final[dict[type[f.Facts], Callable[[Entry, Any, Named], Told]]] = {

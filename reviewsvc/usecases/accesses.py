@@ -160,7 +160,7 @@ def _why(said: f.Facts) -> str:
         return WHY.get(said.why, said.why)
     if isinstance(said, f.Export):
         opened = "" if not said.payloads else f", {said.payloads:,} payloads disclosed"
-        return f"{_EXPORTS.get(said.what, said.what)}: {said.rows:,} rows{opened}"
+        return f"{_EXPORTS.get(said.what, said.what)}: {said.rows:,} entries{opened}"
     if isinstance(said, SubjectExport):
         return f"gave out all that is held of a subject: {said.predictions:,} predictions"
     return ""

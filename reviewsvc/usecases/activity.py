@@ -2,22 +2,23 @@
 
 import zlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from reviewsvc.db import activities as rows
-from reviewsvc.db import installations, logs
+from reviewsvc.db import installations, log_health, logs
 from reviewsvc.db.activities import Cursor
 from reviewsvc.db.sessions import Session, Sessions
-from reviewsvc.domain.entries import Actor, Ref
+from reviewsvc.domain.entries import Actor, EntryError, Ref, parse
 from reviewsvc.domain.facts import Facts
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.projections import ActivityRow, Place
 from reviewsvc.usecases.keyring import Keyring
 
-__all__ = ["Cursor", "Said", "recent", "record", "secrets"]
+__all__ = ["Cursor", "Said", "facts_of", "recent", "record", "secrets"]
 
 
 class Said(NamedTuple):
@@ -65,6 +66,17 @@ def recent(
     """Return the last acts of all activity logs, the newest first; `before` goes on after an earlier page."""
     with sessions.begin() as session:
         return rows.recent(session, before, limit, kinds=kinds, actors=actors)
+
+
+def facts_of(sessions: Sessions, found: Sequence[ActivityRow]) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return the facts of acts, by log and seq: they hold no secret. What was tampered with may have none."""
+    with sessions.begin() as session:
+        bodies = log_health.bodies(session, [(row.log_id, row.seq) for row in found])
+    told: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in bodies:
+        with suppress(EntryError):
+            told[row.log_id, row.seq] = msgspec.json.decode(parse(bytes(row.body)).facts)
+    return told
 
 
 def _append(

@@ -182,7 +182,7 @@ def _relayed(session: Session, told: list[Placed]) -> list[Step]:
     for each in told:
         if each.entry.kind == "label":
             for row in rows.relayed(session, each.log_id, each.entry.seq):
-                words = f"Label {each.entry.seq} was sent on by the relay, at the latest then"
+                words = f"By then the relay had sent label {each.entry.seq} on"
                 found.append(Step("used", words, row.noted_at, None, (("Topic", row.topic),)))
     return found
 

@@ -15,6 +15,7 @@ from reviewsvc.domain.entries import Entry, parse
 from reviewsvc.domain.facts import TaskMoved
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.review import Status
+from reviewsvc.domain.shares import percent
 from reviewsvc.domain.showing import answer_words
 from reviewsvc.domain.story_words import move_words
 from reviewsvc.usecases import dossiers
@@ -93,7 +94,7 @@ def _elsewhere(other: sa.Row[Any], contract: Contract) -> Happening:
     if other.blind and other.status in (Status.PENDING, Status.DISPUTED):
         return Happening(moment(other.predicted_at), f"Same subject: {other.model}, {other.status}")
     said = answer_words(contract, other.label, other.value) or "no answer"
-    sure = "" if other.confidence is None else f", {other.confidence:.0%} sure"
+    sure = "" if other.confidence is None else f", {percent(other.confidence)} sure"
     words = f"Same subject: {other.model} said {said}{sure}"
     answer = answer_words(contract, other.answer_label, other.answer_value)
     if answer is not None:

@@ -110,7 +110,7 @@ def _page(error: Exception, said: Known) -> Response:
     return _with_headers(make_response(page, said.status), error, said)
 
 
-_BACK: Final = {"href": "/queues", "label": "To your queues"}
+_BACK: Final = {"href": "/", "label": "To your first page"}
 
 
 def _with_headers(answer: Response, error: Exception, said: Known) -> Response:

@@ -65,6 +65,24 @@ def look(page: Page, found: dict[str, list[str]], name: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
+def check_print(page: Page) -> None:
+    """On paper there are no controls; the policy's text stands open, and who printed it."""
+    printed = (page.locator(".site"), page.locator(".printed"), page.locator(".steps .source"))
+    assert [each.is_visible() for each in printed] == [True, False, False]
+    page.emulate_media(media="print")
+    assert [each.is_visible() for each in printed] == [False, True, True]
+    page.emulate_media(media="screen")
+
+
+def check_fields(page: Page) -> None:
+    """A question shows the fields that it needs, by keyboard too."""
+    reach(page, "About")
+    for key, is_case in (("End", True), ("Home", False)):
+        page.keyboard.press(key)
+        shown = [page.get_by_label(each).is_visible() for each in ("Prediction id", "Subject, exactly")]
+        assert shown == [is_case, False]
+
+
 def test_an_auditor_finds_proves_and_takes_by_keyboard_alone(
     place: Place, signed: SealedBank, page: Page, found: dict[str, list[str]]
 ) -> None:
@@ -82,6 +100,7 @@ def test_an_auditor_finds_proves_and_takes_by_keyboard_alone(
         page.keyboard.press("Enter")
     press(page, "Prediction, story of its case")
     look(page, found, "case")
+    check_print(page)
     press(page, "Open the payloads")
     assert "subject of loan-0" in page.locator("main").inner_text()
     look(page, found, "opened")
@@ -101,6 +120,7 @@ def test_an_auditor_finds_proves_and_takes_by_keyboard_alone(
     press(page, "Logs")
     look(page, found, "logs")
     press(page, "Exports")
+    check_fields(page)
     type_into(page, "What it is for", "the yearly audit")
     press(page, "Ask for it")
     for _ in range(3):

@@ -1,7 +1,9 @@
 """The auditor's pages: what is found, told and proved, to whom, and what becomes of bad input."""
 
 import html
+import json
 import re
+from io import BytesIO
 from pathlib import Path
 
 import psycopg
@@ -143,7 +145,7 @@ def test_a_story_goes_on_to_who_was_sent_its_label(ada: Visitor, site: Site, own
     told = words(ada.get(path))
     assert "Labels pulled, up to number 2" in told
     assert "Dora" in told
-    assert "was sent on by the relay, at the latest then" in told
+    assert "By then the relay had sent label 1 on" in told
     assert "Topic labels.v1" in told
 
 
@@ -186,6 +188,7 @@ def test_a_receipt_is_read_downloaded_and_holds_anywhere(
     (fresh,) = cases(ada.post("/audit", prediction_id="new"))
     fresh = fresh.replace("cases", "receipts")
     assert "Not sealed yet" in words(ada.get(fresh))
+    assert "The root log itself" in words(ada.get("/audit/receipts/1/0"))
     assert ada.get(f"{fresh}/proof").status_code == 409
 
 
@@ -223,3 +226,24 @@ def test_anybody_verifies_a_pasted_receipt_and_is_told_what_is_wrong(ada: Visito
         )
         assert "VERIFIED" not in words(answer)
     assert outsider.post("/verify", receipt="x" * 500_000).status_code in {400, 413}
+    assert "VERIFIED" in words(outsider.post("/verify", file=(BytesIO(whole.encode()), "p0.receipt")))
+    for crowded in (whole * 2, whole.replace("\n\N{EM DASH}", "\n\N{EM DASH} x y\n\N{EM DASH}" * 70)):
+        assert "Paste one receipt at a time" in verdict(crowded)
+
+
+def test_an_address_that_verifies_without_end_has_to_wait_but_nobody_who_is_signed_in(
+    ada: Visitor, site: Site
+) -> None:
+    outsider = site.visitor()
+    outsider.get("/verify")
+    answers = [outsider.post("/verify", receipt="hello").status_code for _ in range(62)]
+    assert answers == [*[422] * 60, 429, 429]
+    assert "Too many receipts" in words(outsider.post("/verify", receipt="hello"))
+    told = outsider.client.post("/api/v1/receipts/verify", json={"receipt": "hello"})
+    assert (told.status_code, json.loads(told.data)["code"]) == (429, "too_many_receipts")
+    ada.get("/verify")
+    assert ada.post("/verify", receipt="hello").status_code == 422
+    elsewhere = {"environ_base": {"REMOTE_ADDR": "2001:db8::1"}}
+    assert (
+        outsider.client.post("/api/v1/receipts/verify", json={"receipt": "x"}, **elsewhere).status_code == 422
+    )

@@ -79,7 +79,7 @@ def test_the_story_tells_acts_notes_and_the_subjects_other_cases(bank: Bank) -> 
     case = cases.show(bank.desk, held.task_id, actor=lead, roles=["reviewer"], at=AT)
     told = [(one.words, one.by) for one in case.history]
     assert ("Escalated to the queue leads", "Anna") in told
-    assert ("Same subject: loans said Approve, 60% sure; pending", None) in told
+    assert ("Same subject: loans said Approve, 60\N{NO-BREAK SPACE}% sure; pending", None) in told
     assert [(note.by, note.text) for note in case.notes] == [("Anna", "Looks odd")]
     other = cases.show(bank.desk, first.task_id, actor=lead, roles=["lead"], at=AT)
     assert "Answered: refuse, taken back later" in [one.words for one in other.history]

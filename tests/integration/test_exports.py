@@ -106,7 +106,7 @@ def test_a_bundle_is_asked_for_made_taken_and_holds(
     assert manifest["payloads"]["disclosed"] >= 40
     assert [facts["what"] for facts in exported(signed)] == ["bundle", "download"]
     assert "taken 1" in state(ada)
-    assert "took a bundle" in words(ada.get("/audit/access"))
+    assert "Took a bundle" in words(ada.get("/audit/access"))
 
 
 def test_what_a_crash_ended_goes_on_and_is_one_export(
@@ -199,12 +199,12 @@ def test_the_access_report_says_who_opened_whose_payload(
     rosa = signed.bank.person("rosa")
     signed.bank.claim(rosa, 2)
     told = words(ada.get("/audit/access"))
-    assert told.count("to decide it") == 2
+    assert told.count("To decide it") == 2
     subject_export.export(signed.bank.desk, "subject of p0", "she asked", actor=SYSTEM, at=AT)
     given = words(ada.get("/audit/access?who=cli:root"))
-    assert "gave out all that is held of a subject: 1 predictions" in given
+    assert "Gave out all that is held of a subject: 1 predictions" in given
     assert "Nobody like this" in words(ada.get("/audit/access?who=otto"))
-    assert words(ada.get("/audit/access?who=ros")).count("to decide it") == 2
+    assert words(ada.get("/audit/access?who=ros")).count("To decide it") == 2
     assert "Nobody like this" in words(ada.get("/audit/access?until=2026-11-21T08:00"))
     assert "is no time" in words(ada.get("/audit/access?since=soon"))
     file = ada.get("/audit/access.csv?who=rosa")
@@ -265,5 +265,5 @@ def test_how_the_last_verifications_ended_stands_beside_the_logs(signed: SealedB
             record(session, keyring, [said], actor=None, at=AT)
     told = words(ada.get("/audit/logs"))
     assert re.search(
-        r"everything .* 40 VERIFIED what was new .* 42 TAMPERED activity/0/0, seq 3, and 1 more", told
+        r"everything .* 40 VERIFIED what was new .* 42 TAMPERED activity/0/0, entry 3, and 1 more", told
     )

@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from reviewsvc.domain import facts as f
 from reviewsvc.domain import ocsf
+from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Entry, Payload, Ref, encode, encode_facts
 
 pytestmark = pytest.mark.unit
@@ -47,6 +48,23 @@ ALL: dict[str, f.Facts] = {
     "task_moved": f.TaskMoved("0199-k", "ab", "loans", "snoozed", 1),
     "export": f.Export("bundle", None, 7, 9, "cd" * 32, 0),
     "signing_key": f.SigningKey("name+00+AA", 1),
+    "kek_rotated": sf.KekRotated("ab", 2, 3),
+    "verification": f.Verification("all", "TAMPERED", 7, 1, "predictions/t/0/0", 3),
+    "anchor": f.Anchor("folder", "folder", "root/0", 7, "ab" * 32, "broken"),
+    "continuation": f.Continuation("restore", "activity/0/0", 7, "ab" * 32, 9, "cd" * 32, 7, 9),
+    "restore_adopted": f.RestoreAdopted("7", 1, 2, 3, 0),
+    "erasure_requested": sf.ErasureAsked("0199-e", "ab"),
+    "erasure_approved": sf.ErasureAsked("0199-e", "ab"),
+    "erasure_refused": sf.ErasureAsked("0199-e", "ab"),
+    "wish_requested": sf.Wished("0199-w", "export", subject="ab"),
+    "wish_approved": sf.Wished("0199-w", "export", subject="ab"),
+    "wish_refused": sf.Wished("0199-w", "export", subject="ab"),
+    "receiver_told": sf.ReceiverTold("0199-e", 1),
+    "erasure": sf.Erasure("0199-e", "ab", 1, 0, 1, 2),
+    "subject_export": sf.SubjectExport("ab", 1, 2),
+    "hold_placed": sf.HoldPlaced("0199-h", model="loans"),
+    "hold_released": sf.HoldReleased("0199-h"),
+    "retention": sf.Retention("payload", 9, "brief", 1, 2),
     "of_tomorrow": f.Opened("a kind that nobody knows yet"),
 }
 
@@ -85,6 +103,17 @@ def test_an_event_leads_back_to_its_entry() -> None:
     assert event["unmapped"]["at_us"] == 1_763_715_600_123_456
     assert event["unmapped"]["facts"]["model"] == "loans"
     assert event["actor"]["user"]["uid"] == "0199-p"
+
+
+def test_what_does_not_verify_is_a_critical_failure_and_what_was_not_kept_one_too() -> None:
+    found = [told(kind) for kind in ("verification", "anchor", "erasure")]
+    assert [(each["status_id"], each["severity_id"]) for each in found] == [(2, 5), (2, 3), (1, 1)]
+    assert found[0]["status_detail"] == "TAMPERED"
+
+
+def test_every_kind_of_activity_has_a_place_of_its_own() -> None:
+    elsewhere = {"prediction", "quarantine", "gap", "label", "checkpoint"}
+    assert set(f.KINDS) - elsewhere == set(ALL) - {"of_tomorrow"}
 
 
 def test_refusals_are_failures_and_counted() -> None:

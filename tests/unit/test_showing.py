@@ -65,7 +65,7 @@ def test_an_answer_is_shown_with_its_confidence_and_how_often_such_answers_were_
     sure = contract(calibration=[{"from": 0.8, "to": 1, "right": 0.75, "n": 400}])
     answer = show_answer(sure, event(), blind=False)
     assert (answer.label, answer.confidence) == ("approve", 0.9)
-    assert answer.band_words == "Of 400 answers about as sure as this one, 75% were right."
+    assert answer.band_words == "Of 400 answers about as sure as this one, 75\N{NO-BREAK SPACE}% were right."
     assert answer.band
     assert answer.band[0] < 0.75 < answer.band[1]
 

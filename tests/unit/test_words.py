@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewsvc.console import words
+from reviewsvc.domain.shares import percent
 
 pytestmark = pytest.mark.unit
 
@@ -46,14 +47,21 @@ def test_a_moment_is_said_in_the_readers_zone() -> None:
     assert plain(words.clock(NOW - timedelta(days=365), NOW)) == "21 Nov 2025 14:32 UTC"
 
 
+def test_a_moment_that_is_evidence_is_said_with_date_second_and_zone() -> None:
+    zone = timezone(timedelta(hours=12), "NZST")
+    assert plain(words.stamp(NOW, NOW)) == "2026-11-21 14:32:00 UTC"
+    assert plain(words.stamp(NOW, NOW.astimezone(zone))) == "2026-11-22 02:32:00 NZST"
+    assert words.stamp(None, NOW) == "\N{EN DASH}"
+
+
 @given(st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True))
 def test_an_uncertain_share_is_never_said_as_certain(share: float) -> None:
-    assert plain(words.percent(share)) not in {"0 %", "100 %"}
+    assert plain(percent(share)) not in {"0 %", "100 %"}
 
 
 def test_the_ends_of_a_share_are_said_plainly() -> None:
-    assert [plain(words.percent(share)) for share in (0.0, 1.0, 0.734)] == ["0 %", "100 %", "73 %"]
-    assert plain(words.percent(0.9999, 1)) == "> 99.9 %"
+    assert [plain(percent(share)) for share in (0.0, 1.0, 0.734)] == ["0 %", "100 %", "73 %"]
+    assert plain(percent(0.9999, 1)) == "> 99.9 %"
 
 
 @pytest.mark.parametrize(("octets", "said"), [(999, "999 B"), (1043, "1.0 kB"), (10_200_000, "10.2 MB")])

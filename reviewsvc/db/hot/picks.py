@@ -54,6 +54,29 @@ AND (convert_from(e.body, 'UTF8')::json #>> '{{ref,log}}',
     (convert_from(e.body, 'UTF8')::json #>> '{{ref,seq}}')::bigint)
 IN (SELECT l.name, p.seq FROM prediction p JOIN log l USING (log_id) WHERE {predictions})
 """
+# What became of what is kept of these cases: their key is in their entries, where an erasure leaves it.
+_KEPT: Final = """
+UNION SELECT k.seq FROM (
+    WITH cases AS MATERIALIZED (
+        SELECT p.model_id, p.id_hash, p.retention_class, p.at,
+            decode(convert_from(e.body, 'UTF8')::json #>> '{{payload,key}}', 'hex') AS key_id
+        FROM prediction p JOIN entry e USING (log_id, seq) WHERE {predictions}
+    ), held AS (
+        SELECT h.* FROM hold h WHERE EXISTS (
+            SELECT FROM cases c WHERE h.key_id = c.key_id OR h.model_id = c.model_id OR h.id_hash = c.id_hash
+        )
+    )
+    SELECT log_id, seq FROM held
+    UNION SELECT r.log_id, r.seq FROM hold_released r JOIN held USING (hold_id)
+    UNION SELECT log_id, seq FROM erased_key JOIN cases USING (key_id)
+    UNION SELECT log_id, seq FROM wish JOIN cases USING (key_id)
+    UNION SELECT d.log_id, d.seq FROM dropped d JOIN cases c
+        ON d.retention_class = c.retention_class AND d.since <= c.at AND d.until > c.at
+    UNION SELECT a.log_id, a.seq FROM activity a
+        JOIN (SELECT DISTINCT key_id FROM cases) c ON a.object = 'subject:' || encode(c.key_id, 'hex')
+        WHERE a.kind IN ('access', 'export', 'subject_export', 'erasure') AND a.kind = 'subject_export'
+) k WHERE k.log_id = %(log_id)s AND k.seq >= %(first)s AND k.seq < %(behind)s
+"""
 
 
 def seqs(
@@ -82,8 +105,8 @@ def _query(log_kind: str, kind: str) -> str:
     tasks = f"SELECT task_id FROM task WHERE id_hash IN ({_CASES[kind]})"
     about = f"task_id IN ({tasks}) {_ACTS.get(kind, '')}"
     acts = f"SELECT seq FROM activity WHERE {_WINDOW} AND {_TIME} AND ({about})"
-    looks = _LOOKS.format(predictions=_PREDICTIONS[kind]) if kind in _LOOKED_AT else ""
-    return f"{acts} UNION {_documents(kind)} {looks} ORDER BY seq"
+    more = (_LOOKS + _KEPT).format(predictions=_PREDICTIONS[kind]) if kind in _LOOKED_AT else ""
+    return f"{acts} UNION {_documents(kind)} {more} ORDER BY seq"
 
 
 def _documents(kind: str) -> str:

@@ -28,6 +28,12 @@ function closeMenus(except) {
   });
 }
 
+// Where a row of links is wider than the window, the page that one is on comes into view.
+document.querySelectorAll(".site-nav [aria-current]").forEach((link) => {
+  const row = link.closest(".site-nav");
+  row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
+});
+
 on("down", () => move(1));
 on("up", () => move(-1));
 on("search", () => {
