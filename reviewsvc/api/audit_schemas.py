@@ -133,6 +133,11 @@ class LogHealth(Schema):
     last_at = fields.AwareDateTime(required=True, allow_none=True)
     sealed = fields.Integer(required=True, allow_none=True)
     sealed_at = fields.AwareDateTime(required=True, allow_none=True)
+    unsealed_since = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When the first entry came that is not sealed"},
+    )
     anchored = fields.Integer(required=True, allow_none=True)
 
 

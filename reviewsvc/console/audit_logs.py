@@ -1,6 +1,6 @@
 """Health of all logs on one page: size, sealed, anchored, verified, and how each has grown."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import Blueprint, render_template
@@ -16,6 +16,8 @@ blueprint = Blueprint("audit-logs", __name__)
 
 _WIDTH: Final = 120
 _HEIGHT: Final = 32
+# So soon after it was written an entry is sealed, or the sealer is behind.
+_SOON: Final = timedelta(seconds=10)
 
 
 @blueprint.get("/audit/logs")
@@ -36,7 +38,8 @@ def show() -> str:
 
 
 def _row(log: LogState, at: datetime) -> dict[str, Any]:
-    return log._asdict() | {"points": _points(log.growth, at) if log.growth else None}
+    is_late = log.unsealed_since is not None and at - log.unsealed_since > _SOON
+    return log._asdict() | {"points": _points(log.growth, at) if log.growth else None, "is_late": is_late}
 
 
 def _anchor(state: State, at: datetime) -> dict[str, Any]:

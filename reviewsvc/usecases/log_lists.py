@@ -44,6 +44,7 @@ class LogState(NamedTuple):
     sealed_at: datetime | None
     anchored: int | None
     growth: Growth | None
+    unsealed_since: datetime | None
 
 
 class Verified(NamedTuple):
@@ -94,7 +95,8 @@ def states(desk: Desk) -> Logs:
         found = rows.logs(session, anchored_root)
         growths = _growths(session, found)
         verified, failing = _verified(session), troubles.troubles(session)
-    logs = [_state(row, growths.get(row.log_id), anchored_root) for row in found]
+        waiting = _waiting(session, found)
+    logs = [_state(row, growths.get(row.log_id), anchored_root, waiting.get(row.log_id)) for row in found]
     unsealed = sum(log.size - (log.sealed or 0) for log in logs)
     return Logs(logs, sum(log.size for log in logs), unsealed, anchored, verified, failing)
 
@@ -127,13 +129,22 @@ def _growths(session: Session, logs: list[sa.Row[Any]]) -> dict[int, Growth]:
     }
 
 
+def _waiting(session: Session, logs: list[sa.Row[Any]]) -> dict[int, datetime]:
+    """When the first entry was written that waits to be sealed, by log; a frozen log is sealed no more."""
+    behind = [log for log in logs if log.size > (log.sealed or 0) and not log.frozen]
+    found = rows.bodies(session, [(log.log_id, log.sealed or 0) for log in behind])
+    return {row.log_id: moment(_read_at(bytes(row.body)).at) for row in found}
+
+
 def _sample(size: int) -> list[int]:
     """Seqs in equal steps, the first and the last among them."""
     steps = min(size, _POINTS)
     return sorted({place * (size - 1) // max(1, steps - 1) for place in range(steps)})
 
 
-def _state(row: sa.Row[Any], growth: Growth | None, anchored_root: int) -> LogState:
+def _state(
+    row: sa.Row[Any], growth: Growth | None, anchored_root: int, unsealed_since: datetime | None
+) -> LogState:
     return LogState(
         log_id=row.log_id,
         name=row.name,
@@ -145,4 +156,5 @@ def _state(row: sa.Row[Any], growth: Growth | None, anchored_root: int) -> LogSt
         sealed_at=moment_of(row.sealed_at),
         anchored=row.anchored if anchored_root else None,
         growth=growth,
+        unsealed_since=unsealed_since,
     )

@@ -70,6 +70,7 @@ def test_a_story_tells_of_holds_bundles_and_the_erasure_in_their_order(
     ]
     assert str(placed.hold_id) in {text for each in story.steps for _, text in each.facts}
     assert {each.by for each in story.steps if each.what in {"hold", "left"}} == {"cli:stella", "cli:root"}
+    signed.seal(AT + 6 * MINUTE)
     later = bundle(signed, Question("case", model="loans", prediction_id="p-1"), tmp_path / "later")
     lines = b"".join(path.read_bytes() for path in later.folder.glob("logs/activity/*/*/entries/*"))
     for kind in ("erasure", "erasure_requested", "hold_placed", "hold_released", "subject_export"):
