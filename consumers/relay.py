@@ -11,7 +11,7 @@ import psycopg
 from kafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
-from consumers import broker
+from consumers import broker, topic_notes
 from consumers.broker import TopicError
 from consumers.relay_log import LogRelay, Means
 from consumers.relay_place import PlaceLostError
@@ -129,6 +129,8 @@ class Relay:
         if not relays.try_lock(means.connection, log.log_id):
             self._again[log.log_id] = time.monotonic() + 1.0
             return None
+        if log.kind == "root":
+            topic_notes.check(means, self._topics[log.kind])
         relay = self._relays[log.log_id] = LogRelay(means, log, self._topics[log.kind])
         self._forgive(log.name)
         _log.info("relaying a log", log=log.name, seq=relay.seen)

@@ -27,21 +27,38 @@ def read_all(settings: KafkaSettings, topic: str, *, timeout_seconds: float = 30
 
     Raises SnapshotError if the end is not reached in time, TopicError if there is no such topic.
     """
-    ends = _ends(settings, topic)
+    return _read_last(settings, topic, None, timeout_seconds)
+
+
+def read_last(
+    settings: KafkaSettings, topic: str, offsets: int, *, timeout_seconds: float = 30
+) -> list[Message]:
+    """The same of the last so many offsets of each partition; some hold ends of transactions, no records."""
+    return _read_last(settings, topic, offsets, timeout_seconds)
+
+
+def _read_last(
+    settings: KafkaSettings, topic: str, offsets: int | None, timeout_seconds: float
+) -> list[Message]:
+    begins, ends = _bounds(settings, topic)
     client = broker.consumer(settings, client_id="reviewsvc-snapshot")
     try:
         client.assign(list(ends))
-        client.seek_to_beginning(*ends)
-        return list(_read(client, ends, time.monotonic() + timeout_seconds))
+        for each, begin in begins.items():
+            client.seek(each, begin if offsets is None else max(begin, ends[each] - offsets))
+        return _read(client, ends, time.monotonic() + timeout_seconds)
     finally:
         client.close()
 
 
-def _ends(settings: KafkaSettings, topic: str) -> dict[TopicPartition, int]:
+Offsets = dict[TopicPartition, int]
+
+
+def _bounds(settings: KafkaSettings, topic: str) -> tuple[Offsets, Offsets]:
     client = broker.admin(settings, client_id="reviewsvc-snapshot")
     try:
         wanted = [TopicPartition(topic, each) for each in range(broker.partitions(client, topic))]
-        return broker.end_offsets(client, wanted, committed=True)
+        return broker.beginning_offsets(client, wanted), broker.end_offsets(client, wanted, committed=True)
     finally:
         client.close()
 

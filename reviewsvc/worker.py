@@ -107,8 +107,9 @@ def _started(
     undo, lease = timedelta(minutes=settings.undo_minutes), timedelta(minutes=settings.lease_minutes)
     desk = Desk(sessions, keyring, lease=lease, undo=undo)
     signer = _signer(settings)
-    anchorer = Anchorer(sessions, keyring, *chosen(_choice(settings)))
-    if not _may_write(settings, sessions, keyring, signer, Waiting(stop, starting)):
+    anchorer = Anchorer(sessions, keyring, *chosen(anchor_choice(settings)))
+    held = Held(sessions, keyring, signer, anchorer)
+    if not _may_write(settings, held, Waiting(stop, starting)):
         return []
     steps = all_steps(desk) + subject_steps(desk, ErasureJournal(erasure_journal(settings)))
     exporter = _exporter(settings, sessions, keyring)
@@ -120,20 +121,25 @@ def _started(
     return [anchoring, *(Turns(sessions, group, _now) for group in groups if group)]
 
 
-def _may_write(
-    settings: "Settings",
-    sessions: Sessions,
-    keyring: Keyring,
-    signer: SignsCheckpoints | None,
-    waiting: Waiting,
-) -> bool:
+class Held(NamedTuple):
+    """What a start takes: transactions, keys, and who knows what was signed, in the house and out of it."""
+
+    sessions: Sessions
+    keyring: Keyring
+    signer: SignsCheckpoints | None
+    anchorer: Anchorer
+
+
+def _may_write(settings: "Settings", held: Held, waiting: Waiting) -> bool:
     """Wait until the database may be written to; False if told to stop first."""
+    shards = settings.activity_shards
+    shown: list[bytes] | None = None
     while not waiting.stop.is_set():
         try:
-            if signer:
-                guarding.confirm(sessions, signer, _now())
-            shards = settings.activity_shards
-            open_installation(sessions, keyring, settings.origin, _now(), activity_logs=shards)
+            if held.signer:
+                shown = held.anchorer.shown() if shown is None else shown
+                guarding.confirm(held.sessions, held.signer, _now(), shown)
+            open_installation(held.sessions, held.keyring, settings.origin, _now(), activity_logs=shards)
         except OperationalError as error:
             waiting.say(str(error.orig).strip())
         except (UnconfirmedError, SigningError, LogChangedError) as error:
@@ -165,7 +171,8 @@ def _told(settings: "Settings", signer: SignsCheckpoints | None) -> Told:
     return Told(keys, signer.tips if signer else None, memory, _keks(settings))
 
 
-def _choice(settings: "Settings") -> Choice:
+def anchor_choice(settings: "Settings") -> Choice:
+    """What the settings say of anchors."""
     return Choice(
         every_s=settings.anchor_seconds,
         policy_file=settings.witness_policy_file,

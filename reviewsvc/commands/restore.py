@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reviewsvc.domain.signing import Tip
     from reviewsvc.usecases.adopting import Adopted, Plan
     from reviewsvc.usecases.holdings import Holding
+    from reviewsvc.usecases.keyring import Keyring
 
 _NEEDLESS: Final = "This database is the one that was written to last: there is nothing to adopt."
 _ASKED: Final = "Asked for. Another person now agrees: `reviewsvc restore adopt --as USER` in their name."
@@ -80,8 +81,9 @@ def adopt(
     erased = ErasureJournal(config.erasure_journal(settings)).read()
     sessions = Sessions(settings.database_url, "worker", size=2)
     try:
-        signed = _signed(settings, sessions, notes)
-        asked = adopting.Adoption(actor_of(user), reason, signed, nothing_lost, restored)
+        signer, shown = named_signer(settings), _shown_outside(settings, sessions, keyring, notes)
+        signed = signer.everything() if signer else []
+        asked = adopting.Adoption(actor_of(user), reason, signed, nothing_lost, restored, shown=shown)
         planned = adopting.plan(sessions, asked)
         if not planned.is_needed:
             click.echo(_NEEDLESS, err=True)
@@ -148,17 +150,22 @@ def _keys(folder: Path, keys: Path | None, *, without: bool) -> Path | None:
     return None if without else keys or folder.with_name(f"{folder.name}.keys")
 
 
-def _signed(settings: "Settings", sessions: "Sessions", notes: Sequence[Path]) -> "list[Tip]":
-    """What is known to be signed: by the signer, and by checkpoints that left the house."""
-    from reviewsvc.usecases import adopting
+def _shown_outside(
+    settings: "Settings", sessions: "Sessions", keyring: "Keyring", notes: Sequence[Path]
+) -> "list[Tip]":
+    """Checkpoints that left the house: those that are named, and the newest that the anchors show."""
+    from reviewsvc.usecases import adopting, own_notes
+    from reviewsvc.usecases.anchor_choice import chosen
+    from reviewsvc.usecases.anchoring import Anchorer
+    from reviewsvc.worker import anchor_choice
 
-    signer = named_signer(settings)
-    known = {tip.origin: tip for tip in (signer.everything() if signer else [])}
-    for path in notes:
-        tip = adopting.tip_of_note(sessions, path.read_bytes())
-        if tip.origin not in known or tip.size > known[tip.origin].size:
-            known[tip.origin] = tip
-    return list(known.values())
+    named = [adopting.tip_of_note(sessions, path.read_bytes()) for path in notes]
+    kept = Anchorer(sessions, keyring, *chosen(anchor_choice(settings))).shown()
+    with sessions.begin() as session:
+        found, strange = own_notes.read_all(sessions.psycopg(session), kept)
+    for why in strange:
+        click.echo(f"An anchor keeps a checkpoint that proves nothing: {why}", err=True)
+    return [*named, *found]
 
 
 def _check_agreed(planned: "Plan", *, yes: bool) -> None:

@@ -33,11 +33,12 @@ Prove = Callable[[int], Sequence[bytes]]
 class AnchorError(RuntimeError):
     """An anchor did not keep a checkpoint; `outcome` is the code of why, the text says it in words.
 
-    `known` is the size that a witness says it has, if it says one.
+    `known` is the size that it says it has, if it says one. `notes` are checkpoints that it shows of another
+    history, or of more than it was given: what one says that shows none may be a lie.
     """
 
-    def __init__(self, outcome: str, why: str, known: int | None = None) -> None:
-        self.outcome, self.known = outcome, known
+    def __init__(self, outcome: str, why: str, known: int | None = None, notes: Sequence[bytes] = ()) -> None:
+        self.outcome, self.known, self.notes = outcome, known, tuple(notes)
         super().__init__(why)
 
 
@@ -58,10 +59,11 @@ class Head(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What an anchor gave back: a witness's line, or a time-stamp authority's answer."""
+    """What an anchor gave back: a witness's line, an authority's answer, or what it has kept before."""
 
     cosignature: str | None = None
     evidence: bytes | None = None
+    shown: bytes | None = None
 
 
 class Anchor(Protocol):
@@ -94,6 +96,13 @@ class Anchor(Protocol):
 
     def keep(self, head: Head, old: int) -> Kept:
         """Give it a checkpoint; `old` is the size of the last one that it kept. Raises AnchorError."""
+        ...
+
+    def newest(self, log: str, old: int) -> bytes | None:
+        """Return the newest checkpoint that it has beyond `old` entries of a root log, or of a later one.
+
+        None if it has none, or shows none. Raises AnchorError.
+        """
         ...
 
 

@@ -1,9 +1,12 @@
 """A folder as an anchor: another machine's disk, a share that only grows, a medium that is taken away."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from reviewsvc.domain.anchoring import BROKEN, FOLDER, FORK, AnchorError, Head, Kept
+from reviewsvc.domain.anchoring import BROKEN, FOLDER, AnchorError, Head, Kept
+from reviewsvc.outside import shelf
 from reviewsvc.outside.folder import sync_folder
 
 _READABLE = 0o444
@@ -19,29 +22,50 @@ class AnchorFolder:
         self._root = root
         self.name, self.place, self.every_s = FOLDER, str(root), every_s
 
-    def keep(self, head: Head, old: int) -> Kept:  # noqa: ARG002 - a folder needs no proof
-        """Write a checkpoint; on return it is on the disk. Raises AnchorError."""
-        path = self._root / head.log / f"{head.size:015d}.checkpoint"
-        try:
-            if not self._root.is_dir():
-                raise AnchorError(BROKEN, f"there is no folder {self._root}: is its disk mounted?")
+    def keep(self, head: Head, old: int) -> Kept:
+        """Write a checkpoint; on return it is on the disk.
+
+        Raises AnchorError, also if what is there from before is more, or another history.
+        """
+        with self._telling():
+            log, sizes = self._kept(head.log, old)
+            shelf.check(head, log, sizes, lambda size: self._path(log, size).read_bytes())
+            path = self._path(head.log, head.size)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                _compare(path, head)
-            else:
+            if not path.exists():
                 _write(path, head.note.encode())
-        except OSError as fault:
-            raise AnchorError(BROKEN, f"{fault.filename or path}: {fault.strerror or fault}") from fault
         return Kept()
 
+    def newest(self, log: str, old: int) -> bytes | None:
+        """Return the newest checkpoint in the folder. Raises AnchorError."""
+        with self._telling():
+            newest, sizes = self._kept(log, old)
+            return self._path(newest, sizes[-1]).read_bytes() if sizes else None
+        return None
 
-def _compare(path: Path, head: Head) -> None:
-    """Another root there is another history; another signature is what a changed key leaves."""
-    kept = path.read_bytes()
-    if not kept.startswith(head.body.encode()):
-        raise AnchorError(
-            FORK, f"{path} holds another checkpoint of {head.size} entries: find out which is ours"
-        )
+    def _kept(self, log: str, old: int) -> tuple[str, list[int]]:
+        """The newest root log that is here, and the sizes that are kept of it from `old` on."""
+        if not self._root.is_dir():
+            raise AnchorError(BROKEN, f"there is no folder {self._root}: is its disk mounted?")
+        newest = shelf.newest_log(_names(self._root / log.rpartition("/")[0]), log)
+        first = old if newest == log else 0
+        return newest, [size for size in shelf.sizes_in(_names(self._root / newest)) if size >= first]
+
+    def _path(self, log: str, size: int) -> Path:
+        return self._root / log / shelf.name_of(size)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say in words what keeps the folder from being read or written."""
+        try:
+            yield
+        except OSError as fault:
+            told = f"{fault.filename or self._root}: {fault.strerror or fault}"
+            raise AnchorError(BROKEN, told) from fault
+
+
+def _names(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()] if folder.is_dir() else []
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -11,7 +11,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reviewsvc.domain.anchoring import BROKEN, BUCKET, FORK, REFUSED, UNREACHABLE, AnchorError, Head, Kept
+from reviewsvc.domain.anchoring import BROKEN, BUCKET, REFUSED, UNREACHABLE, AnchorError, Head, Kept
+from reviewsvc.outside import shelf
 
 _TIMES: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
 # Many times what a checkpoint has: who answers more than that must not take all memory.
@@ -57,6 +58,22 @@ class Bucket:
     def sync(self) -> None:
         """Do nothing: an object that was written is durable."""
 
+    def names(self, folder: str, behind: str = "") -> list[str]:
+        """Return what is directly below a folder and comes by its name behind another. Raises BucketError."""
+        prefix = f"{self._prefix}{folder}/"
+        asked = {
+            "Bucket": self._bucket,
+            "Prefix": prefix,
+            "Delimiter": "/",
+            "StartAfter": f"{prefix}{behind}",
+        }
+        found: list[str] = []
+        with self._telling(folder):
+            for page in self._client.get_paginator("list_objects_v2").paginate(**asked):
+                found += [each["Key"] for each in page.get("Contents", ())]
+                found += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
+        return [each.removeprefix(prefix).rstrip("/") for each in found]
+
     def lock(self, name: str, data: bytes, until: dt.datetime | None) -> None:
         """Write an object that nobody can delete until then, or as long as the bucket's own rule says."""
         held = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until} if until else {}
@@ -99,24 +116,50 @@ class AnchorBucket:
         self._bucket, self._days = Bucket(url), days
         self.name, self.place, self.every_s = BUCKET, url, every_s
 
-    def keep(self, head: Head, old: int) -> Kept:  # noqa: ARG002 - a bucket needs no proof
-        """Write a checkpoint and see that it is locked. Raises AnchorError."""
-        name = f"{head.log}/{head.size:015d}.checkpoint"
+    def keep(self, head: Head, old: int) -> Kept:
+        """Write a checkpoint and see that it is locked.
+
+        Raises AnchorError, also if what is there from before is more, or another history.
+        """
+        name = f"{head.log}/{shelf.name_of(head.size)}"
         until = dt.datetime.now(dt.UTC) + dt.timedelta(days=self._days) if self._days else None
-        try:
-            kept = self._bucket.read(name)
-            if kept is None:
+        with _as_anchor():
+            log, sizes = self._kept(head.log, old)
+            shelf.check(head, log, sizes, lambda size: self._read(log, size))
+            if self._bucket.read(name) is None:
                 self._bucket.lock(name, head.note.encode(), until)
-            elif not kept.startswith(head.body.encode()):
-                raise AnchorError(FORK, f"{name} there is another checkpoint: find out which of them is ours")
             locked = self._bucket.locked_until(name)
-        except BucketError as fault:
-            outcome = REFUSED if isinstance(fault.__cause__, ClientError) else UNREACHABLE
-            raise AnchorError(outcome, str(fault)) from fault
         if locked is None:
             why = "it is written, but not locked: make the bucket with object lock, and set its days"
             raise AnchorError(BROKEN, why)
         return Kept()
+
+    def newest(self, log: str, old: int) -> bytes | None:
+        """Return the newest checkpoint in the bucket. Raises AnchorError."""
+        with _as_anchor():
+            newest, sizes = self._kept(log, old)
+            return self._read(newest, sizes[-1]) if sizes else None
+        return None
+
+    def _kept(self, log: str, old: int) -> tuple[str, list[int]]:
+        """The newest root log that is here, and the sizes that are kept of it from `old` on."""
+        newest = shelf.newest_log(self._bucket.names(log.rpartition("/")[0]), log)
+        # A bucket lists a thousand names at once, and has a new one each minute: old ones are passed over.
+        behind = shelf.name_of(old - 1) if old and newest == log else ""
+        return newest, shelf.sizes_in(self._bucket.names(newest, behind))
+
+    def _read(self, log: str, size: int) -> bytes:
+        return self._bucket.read(f"{log}/{shelf.name_of(size)}") or b""
+
+
+@contextmanager
+def _as_anchor() -> Iterator[None]:
+    """Turn what a bucket says into what an anchor says."""
+    try:
+        yield
+    except BucketError as fault:
+        outcome = REFUSED if isinstance(fault.__cause__, ClientError) else UNREACHABLE
+        raise AnchorError(outcome, str(fault)) from fault
 
 
 def _type(name: str) -> str:

@@ -63,6 +63,9 @@ class Witness:
             raise AnchorError(UNPROVED, f"its answer has no signature of {self.vkey} on our checkpoint")
         return Kept(cosignature=lines)
 
+    def newest(self, log: str, old: int) -> None:
+        """Show nothing: a witness tells a size alone, which proves nothing."""
+
     def _ask(self, head: Head, old: int) -> Answered:
         url = f"{self.place.rstrip('/')}{PATH}"
         body = write_request(old, head.prove(old), head.note)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from reviewsvc.crypto.notes import NoteError, open_note
-from reviewsvc.crypto.signing_keys import named
 from reviewsvc.db import continuations, generation, installations
 from reviewsvc.db.continuations import Standing
 from reviewsvc.db.hot import guards
@@ -13,15 +11,15 @@ from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.guards import Guard, Identity
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import facts as f
-from reviewsvc.domain.checkpoint import CheckpointError, parse_checkpoint
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.tree import EMPTY_ROOT
-from reviewsvc.usecases import edges, holdings, signing_keys
+from reviewsvc.usecases import edges, holdings, own_notes
 from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.holdings import Holding
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.own_notes import NotOursError
 
 _WHY: Final = "restore"
 
@@ -61,7 +59,8 @@ class Plan(NamedTuple):
 class Adoption(NamedTuple):
     """Who adopts and why, what was signed, and whether a database without signatures lost nothing.
 
-    `is_restored`: they say that it was restored, though nothing else tells.
+    `is_restored`: they say that it was restored, though nothing else tells. `shown` are checkpoints that came
+    back from where they were kept.
     """
 
     actor: Actor
@@ -70,6 +69,7 @@ class Adoption(NamedTuple):
     nothing_lost: bool = False
     is_restored: bool = False
     asked_by: str | None = None
+    shown: Sequence[Tip] = ()
 
 
 class Adopted(NamedTuple):
@@ -126,14 +126,10 @@ def adopt(
 def tip_of_note(sessions: Sessions, note: bytes) -> Tip:
     """Read a checkpoint that left the house. Raises AdoptionError if no key of ours signed it."""
     with sessions.begin() as session:
-        known, row = signing_keys.history(session), installations.get(session)
-    name = note.partition(b"\n")[0].decode("ascii", "replace").removeprefix(f"{row.origin if row else ''}/")
-    try:
-        text = open_note(note, [named(key.verifier, name) for key in known]).text
-        found = parse_checkpoint(text)
-    except (NoteError, CheckpointError) as fault:
-        raise AdoptionError(f"this is no checkpoint of this installation: {fault}") from fault
-    return Tip(found.origin, found.size, found.root.hex())
+        try:
+            return own_notes.read(Sessions.psycopg(session), note)
+        except NotOursError as fault:
+            raise AdoptionError(str(fault)) from fault
 
 
 def _begin(session: Session, adoption: Adoption, at: datetime) -> tuple[Plan, list[tuple[str, str]]]:
@@ -155,13 +151,14 @@ def _planned(session: Session, adoption: Adoption) -> Plan:
     guard, row = guards.look(conn), installations.get(session)
     if guard is None or row is None:
         raise AdoptionError("nothing is installed in this database: there is nothing to adopt")
-    if guard.signs and not adoption.signed:
+    shown = [*adoption.shown, *own_notes.read_all(conn, [note.encode() for note in guard.notes])[0]]
+    if guard.signs and not (adoption.signed or shown):
         raise AdoptionError(
             "what was signed is not known here: set REVIEWSVC_SIGNER_SOCKET, or REVIEWSVC_SIGNING_KEY_FILE "
             "with its state beside it; if the signer's memory is lost, name the newest checkpoints that left "
             "the house with --checkpoint"
         )
-    held = holdings.hold(session, row.origin, adoption.signed)
+    held = holdings.hold(session, row.origin, adoption.signed, shown)
     is_unknown = not (guard.signs or adoption.nothing_lost)
     goes_on = bool(holdings.lost(held)) or is_unknown or adoption.is_restored
     return Plan(guard, held, goes_on, adoption.is_restored)

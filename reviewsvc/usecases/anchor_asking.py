@@ -2,29 +2,41 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from reviewsvc.domain.anchoring import BROKEN, KEPT, UNREACHABLE, Anchor, AnchorError, Head, Kept
 
 PATIENCE_S: Final = 30.0
+# At a start nobody waits longer for what an anchor shows.
+SHORTLY_S: Final = 10.0
 
 
 class Answer(NamedTuple):
-    """What became of a checkpoint that was given to an anchor; `known` is the size that it says it has."""
+    """What an anchor answered; `known` is the size that it says it has, `notes` what it shows for that."""
 
     outcome: str
     why: str = ""
     kept: Kept = Kept()
     known: int | None = None
+    notes: tuple[bytes, ...] = ()
 
 
 class Question(NamedTuple):
-    """An anchor, the checkpoint that it is given, and the size of the last one that it kept."""
+    """What an anchor is asked, by its name."""
 
-    anchor: Anchor
-    head: Head
-    old: int
+    name: str
+    ask: Callable[[], Kept]
+
+
+def giving(anchor: Anchor, head: Head, old: int) -> Question:
+    """Give an anchor a checkpoint; `old` is the size of the last one that it kept."""
+    return Question(anchor.name, lambda: anchor.keep(head, old))
+
+
+def showing(anchor: Anchor, log: str, old: int) -> Question:
+    """Ask an anchor for the newest checkpoint that it has beyond `old` entries of a root log."""
+    return Question(anchor.name, lambda: Kept(shown=anchor.newest(log, old)))
 
 
 class Asker:
@@ -42,22 +54,22 @@ class Asker:
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers, in the order of the questions, after `patience_s` seconds at the latest."""
         late = Answer(UNREACHABLE, f"it has not come to an end within {self._patience_s:.0f} s")
-        answers = {each.anchor.name: late for each in questions}
+        answers = {each.name: late for each in questions}
         until = time.monotonic() + self._patience_s
         for each in questions:
             thread = threading.Thread(target=_run, args=(each, answers), name="anchor", daemon=True)
-            self._running[each.anchor.name] = thread
+            self._running[each.name] = thread
             thread.start()
         for each in questions:
-            self._running[each.anchor.name].join(max(0.0, until - time.monotonic()))
-        return [answers[each.anchor.name] for each in questions]
+            self._running[each.name].join(max(0.0, until - time.monotonic()))
+        return [answers[each.name] for each in questions]
 
 
 def _run(question: Question, answers: dict[str, Answer]) -> None:
     try:
-        answer = Answer(KEPT, kept=question.anchor.keep(question.head, question.old))
+        answer = Answer(KEPT, kept=question.ask())
     except AnchorError as error:
-        answer = Answer(error.outcome, str(error), known=error.known)
+        answer = Answer(error.outcome, str(error), known=error.known, notes=error.notes)
     except Exception as error:  # noqa: BLE001 - somebody else's server must not end the worker
         answer = Answer(BROKEN, f"{type(error).__name__}: {error}")
-    answers[question.anchor.name] = answer
+    answers[question.name] = answer

@@ -19,8 +19,8 @@ from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.tree import consistency_proof
 from reviewsvc.domain.witness_policy import NONE, Policy
 from reviewsvc.usecases import anchors as states
-from reviewsvc.usecases import tiles
-from reviewsvc.usecases.anchor_asking import PATIENCE_S, Answer, Asker, Question
+from reviewsvc.usecases import guarding, tiles
+from reviewsvc.usecases.anchor_asking import PATIENCE_S, SHORTLY_S, Answer, Asker, giving, showing
 from reviewsvc.usecases.anchor_entries import Tried, enter
 from reviewsvc.usecases.keyring import Keyring
 
@@ -87,7 +87,7 @@ class Anchorer:
 
     def _give(self, due: Sequence[Anchor], known: dict[str, Anchoring], root: SealedLog, at: datetime) -> int:
         head = self._head(root)
-        answers = self._asker.ask([Question(each, head, _size(known[each.name], root)) for each in due])
+        answers = self._asker.ask([giving(each, head, _size(known[each.name], root)) for each in due])
         with self._sessions.begin() as session:
             tried = [
                 Tried(each, known[each.name], root, _judged(session, answer))
@@ -96,7 +96,26 @@ class Anchorer:
             for one in tried:
                 enter(session, self._keyring, one, at)
             self._note_quorum(session, root, at)
+        # What was answered is entered first: if it shows that entries are lost, nobody enters anything more.
+        shown = [note for one in tried if one.answer.outcome == FORK for note in one.answer.notes]
+        if shown:
+            guarding.hold_against(self._sessions, shown, at)
         return sum(one.is_kept for one in tried)
+
+    def shown(self, patience_s: float = SHORTLY_S) -> list[bytes]:
+        """Ask at the start what the anchors have beyond what is known here; who is silent is asked later."""
+        with self._sessions.begin() as session:
+            root = _newest(session)
+            known = {each.name: each for each in rows.configured(session)}
+        if root is None or not self._anchors:
+            return []
+        sizes = {name: _size(row, root) for name, row in known.items()}
+        questions = [showing(each, root.name, sizes.get(each.name, 0)) for each in self._anchors]
+        answers = Asker(patience_s).ask(questions)
+        for each, answer in zip(self._anchors, answers, strict=True):
+            if answer.outcome != KEPT:
+                _log.warning("an anchor does not show what it has", anchor=each.name, reason=answer.why)
+        return [answer.kept.shown for answer in answers if answer.kept.shown]
 
     def _head(self, root: SealedLog) -> Head:
         with self._sessions.begin() as session:
@@ -139,7 +158,8 @@ class Anchorer:
         for name in sorted(self._late - late.keys()):
             _log.info("anchored again", anchor=name)
         self._late = frozenset(late)
-        self._remarks = [
+        forks = [f"the anchor {each.name}: {each.why}" for each in found.anchors if each.outcome == FORK]
+        self._remarks = forks + [
             f"the anchor {each.name} lacks checkpoints for {(now - (each.since or now)) // _SECOND_US} s"
             for each in late.values()
         ]
@@ -155,8 +175,10 @@ def _size(row: Anchoring, root: SealedLog) -> int:
 
 
 def _newest(session: Session) -> SealedLog | None:
-    (root_id,) = installations.newest_logs(session, "root")
-    return stored.sealed_log(Sessions.psycopg(session), logs.names(session, [root_id])[root_id])
+    found = installations.newest_logs(session, "root")
+    return (
+        stored.sealed_log(Sessions.psycopg(session), logs.names(session, found)[found[0]]) if found else None
+    )
 
 
 def _judged(session: Session, answer: Answer) -> Answer:

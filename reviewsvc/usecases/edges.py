@@ -131,6 +131,20 @@ def in_the_way(conn: Connected, extended: Extended) -> str:
     )
 
 
+def roots_at(conn: Connected, origin: str, log: Growth, sizes: Sequence[int]) -> list[bytes]:
+    """The roots over a log's first entries, of sizes in rising order; as far as it is sealed by its tiles.
+
+    Raises LogChangedError, as `roots` does for what is beyond.
+    """
+    known = [size for size in sizes if size <= log.sealed]
+    try:
+        found = [Edge(size, tiles.partials(conn, log.log_id, size)).root() for size in known]
+    except (TileMissingError, TileError, ProofError) as fault:
+        raise LogChangedError(f"{log.name}: {fault}; run `reviewsvc audit verify`") from fault
+    beyond = sizes[len(known) :]
+    return [*found, *(roots(conn, origin, log, beyond) if beyond else [])]
+
+
 def roots(conn: Connected, origin: str, log: Growth, sizes: Sequence[int]) -> list[bytes]:
     """The roots over a log's first entries as they are stored, of sizes in rising order from `sealed` on.
 

@@ -42,16 +42,22 @@ class Holding(NamedTuple):
         return told
 
 
-def hold(session: Session, origin: str, signed: Sequence[Tip]) -> list[Holding]:
+def hold(session: Session, origin: str, signed: Sequence[Tip], shown: Sequence[Tip] = ()) -> list[Holding]:
     """Hold the newest incarnation of every log against what was signed, those too that are not here at all.
 
-    What was signed must have been asked for before: meanwhile logs grow. Raises LogChangedError if a log is
+    `signed` is what the signer remembers, one of a log; it must have been asked for before: meanwhile logs
+    grow. `shown` are checkpoints that came back from outside, of any size. Raises LogChangedError if a log is
     not any more what its own checkpoint says.
     """
     conn, found = Sessions.psycopg(session), continuations.newest(session)
-    tips = {tip.origin.removeprefix(f"{origin}/"): tip for tip in signed if _is_of(tip, origin)}
-    held = [_held(conn, origin, last, tips.get(last.name) or Tip(f"{origin}/{last.name}")) for last in found]
-    return held + _unknown(tips, {last.series: last for last in found})
+    tips = _by_log(signed, origin)
+    notes = _by_log(shown, origin)
+    held = [_held(conn, origin, last, tips.get(last.name, []), notes.get(last.name, [])) for last in found]
+    largest = {
+        name: max([*tips.get(name, []), *notes.get(name, [])], key=lambda tip: tip.size)
+        for name in tips.keys() | notes.keys()
+    }
+    return held + _unknown(largest, {last.series: last for last in found})
 
 
 def lost(held: Iterable[Holding]) -> list[Holding]:
@@ -59,17 +65,36 @@ def lost(held: Iterable[Holding]) -> list[Holding]:
     return [each for each in held if each.lost]
 
 
-def _is_of(tip: Tip, origin: str) -> bool:
-    return tip.origin.startswith(f"{origin}/")
+def _by_log(tips: Iterable[Tip], origin: str) -> dict[str, list[Tip]]:
+    found: dict[str, list[Tip]] = {}
+    for tip in tips:
+        if tip.origin.startswith(f"{origin}/"):
+            found.setdefault(tip.origin.removeprefix(f"{origin}/"), []).append(tip)
+    return found
 
 
-def _held(conn: Connected, origin: str, last: Standing, tip: Tip) -> Holding:
-    if tip.size > last.size:
-        return Holding(last.name, last, tip, last.size, tip.size)
-    if tip.size > last.sealed and edges.roots(conn, origin, growth(last), [tip.size])[0].hex() != tip.root:
-        # The restored database was written to before anybody looked: where the two part is not known.
-        return Holding(last.name, last, tip, last.sealed, tip.size)
-    return Holding(last.name, last, tip, last.size, last.size)
+def _held(
+    conn: Connected, origin: str, last: Standing, signed: Sequence[Tip], shown: Sequence[Tip]
+) -> Holding:
+    # What the signer remembers of up to the last checkpoint is the sealer's to compare, each second.
+    tips = [*(tip for tip in signed if tip.size > last.sealed), *shown]
+    here = sorted({tip.size for tip in tips if tip.size <= last.size})
+    roots = dict(zip(here, edges.roots_at(conn, origin, growth(last), here), strict=True))
+    good = [tip.size for tip in tips if tip.size in roots and roots[tip.size].hex() == tip.root]
+    others = [tip for tip in tips if tip.size in roots and roots[tip.size].hex() != tip.root]
+    more = [tip for tip in tips if tip.size > last.size]
+    if not (others or more):
+        largest = max([*signed, *shown], key=lambda tip: tip.size, default=Tip(f"{origin}/{last.name}"))
+        return Holding(last.name, last, largest, last.size, last.size)
+    largest = max([*others, *more], key=lambda tip: tip.size)
+    if not others:
+        return Holding(last.name, last, largest, last.size, largest.size)
+    # The restored database was written to before anybody looked: the two part behind what both have.
+    parted = min(tip.size for tip in others)
+    common = max([size for size in good if size < parted], default=0)
+    return Holding(
+        last.name, last, largest, max(common, last.sealed if parted > last.sealed else 0), largest.size
+    )
 
 
 def _unknown(tips: Mapping[str, Tip], known: Mapping[str, Standing]) -> list[Holding]:

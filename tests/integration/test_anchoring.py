@@ -148,7 +148,14 @@ def test_two_witnesses_a_folder_and_an_authority_keep_what_is_sealed(
     assert len(list((far / "root" / "0").iterdir())) == 2
 
 
-class Stamps:
+class Silent:
+    """An anchor that shows nothing of what it has."""
+
+    def newest(self, _log: str, _old: int) -> None:
+        return None
+
+
+class Stamps(Silent):
     """An anchor that gives back as much as time-stamp authorities do."""
 
     kind, place, every_s, vkey = "time_stamp", "", 60, None
@@ -223,11 +230,13 @@ def test_a_witness_that_knows_more_than_is_signed_is_an_alarm(signed: SealedBank
         state = states(signed)["a"]
         assert state.outcome == "fork"
         assert "a fork, or entries were lost" in (state.why or "")
+        assert made.remarks() == [f"the anchor a: {state.why}"], "at once, not when it is late"
         assert states(signed)["quorum"].size == size
         assert since(signed) == microseconds(AT + SECOND)
+        act(signed, AT + 2 * SECOND)  # A number is no proof: nobody is kept from writing by it.
 
 
-class Stuck:
+class Stuck(Silent):
     """An anchor that never answers."""
 
     name, kind, place, every_s, vkey = "stuck", "folder", "", 60, None

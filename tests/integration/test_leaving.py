@@ -11,16 +11,22 @@ from kafka import TopicPartition
 
 from consumers import broker
 from consumers.relay import Relay
-from consumers.settings import KafkaSettings
+from consumers.settings import KafkaSettings, from_settings
 from reviewsvc.config import Kafka, Settings
-from reviewsvc.domain.checkpoint import parse_checkpoint
+from reviewsvc.crypto import signing_keys
+from reviewsvc.crypto.notes import ED25519, Signer, sign
+from reviewsvc.db.hot import guards
+from reviewsvc.db.hot.connection import connect
+from reviewsvc.db.hot.guards import RestoredError
+from reviewsvc.domain.checkpoint import Checkpoint, parse_checkpoint
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.labels import CursorError
-from reviewsvc.usecases import decisions, label_lists, labels
+from reviewsvc.usecases import adopting, decisions, guarding, label_lists, labels
+from reviewsvc.usecases.adopting import Adoption
 from reviewsvc.usecases.decisions import NotCapturedError
 from tests.fixtures.broker import MakeTopic
 from tests.fixtures.cases import SECOND, TOPIC, Bank, event
-from tests.fixtures.installed import AT, ORIGIN
+from tests.fixtures.installed import AT, ORIGIN, SYSTEM
 from tests.fixtures.processes import eventually
 from tests.fixtures.sealed import SealedBank
 
@@ -150,3 +156,41 @@ def test_the_relay_sends_what_is_sealed_and_each_checkpoint_of_the_root_log(
     assert said.origin == f"{ORIGIN}/root/0"
     drain()
     assert len(read("checkpoints")) == 2
+    check_that_what_the_topic_has_is_held_against_the_database(signed, relay)
+
+
+def check_that_what_the_topic_has_is_held_against_the_database(signed: SealedBank, relay: Relay) -> None:
+    """Only a checkpoint that this house's key signed stops its writers."""
+    root = signed.logs()["root/0"]
+    producer = broker.producer(
+        from_settings(relay._settings.kafka), client_id="test", transactional_id="test-checkpoints"
+    )
+    producer.init_transactions()
+
+    def started_with(*notes: bytes) -> dict[str, str]:
+        """What a relay that starts says of its logs, once the topic has these too."""
+        producer.begin_transaction()
+        for note in notes:
+            producer.send(relay._settings.kafka.checkpoints_topic, note)
+        producer.commit_transaction()
+        relay._connect()
+        assert eventually(lambda: not relay.turn())
+        relay._drop_all()
+        return {log: why for log, (_, why) in relay._faults.items()}
+
+    text = Checkpoint(f"{ORIGIN}/root/0", root.size + 9, bytes(32)).text()
+    stranger = Signer(f"{ORIGIN}/root/0", ED25519, bytes(32))
+    assert started_with(b"no note", sign(text, [stranger.line(text)]).encode()) == {}
+    (ours,) = signing_keys.load(signed.key_file)
+    note = sign(text, [Signer(f"{ORIGIN}/root/0", ours.kind, ours.seed).line(text)])
+    told = f"{root.size + 9} entries were signed, {root.size} of root/0 are here"
+    assert told in started_with(note.encode())["root/0"]
+    producer.close()
+    with connect(signed.bank.database_url, "web") as conn, pytest.raises(RestoredError, match=told):
+        guards.check(conn)
+    with pytest.raises(RestoredError, match=told):
+        guarding.confirm(signed.sessions, signed.signer, AT)
+    planned = adopting.plan(signed.sessions, Adoption(SYSTEM, "", signed.signer.everything()))
+    assert [(each.name, each.lost_from, each.lost_to) for each in planned.lost] == [
+        ("root/0", root.size, root.size + 9)
+    ]

@@ -16,9 +16,10 @@ from reviewsvc.outside.anchor_mail import AnchorMail
 from reviewsvc.outside.bucket import AnchorBucket, BucketError
 from reviewsvc.usecases.anchor_choice import AnchorChoiceError, Choice, chosen
 from tests.fixtures.buckets import Buckets, bucket_server
-from tests.fixtures.tlog_trees import FORKED, HONEST, LOG, Grown
+from tests.fixtures.tlog_trees import FORKED, HONEST, LEAVES, LOG, Grown
 
 pytestmark = pytest.mark.unit
+PARTED = Grown([*LEAVES[:25], b"forged".ljust(32), *LEAVES[26:]])
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
 
 
 def head(size: int, tree: Grown = HONEST) -> Head:
-    return Head("root/0", LOG.name, size, tree.root(size), tree.note(size), lambda _: [])
+    return Head("root/0", LOG.name, size, tree.root(size), tree.note(size), lambda old: tree.proof(old, size))
 
 
 def test_a_folder_keeps_each_checkpoint_and_none_in_the_place_of_another(tmp_path: Path) -> None:
@@ -39,12 +40,46 @@ def test_a_folder_keeps_each_checkpoint_and_none_in_the_place_of_another(tmp_pat
     assert [path.name for path in found] == ["000000000000003.checkpoint", "000000000000020.checkpoint"]
     assert found[1].read_text() == HONEST.note(20)
     assert not found[1].stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
-    with pytest.raises(AnchorError, match="another checkpoint of 20") as error:
+    with pytest.raises(
+        AnchorError, match=r"its checkpoint of 20 entries .* does not lead to our 20"
+    ) as error:
         anchor.keep(head(20, FORKED), 0)
     assert error.value.outcome == FORK
+    (tmp_path / "root" / "0" / "000000000000003.checkpoint").unlink()
+    check_that_it_shows_more_than_it_is_given(anchor)
+    garbage = tmp_path / "root" / "1" / "000000000000010.checkpoint"
+    garbage.write_bytes(b"\xff nothing")
+    with pytest.raises(AnchorError, match="what is no checkpoint") as error:
+        anchor.keep(Head("root/1", LOG.name, 20, HONEST.root(20), HONEST.note(20), lambda _: []), 0)
+    assert error.value.outcome == BROKEN
     with pytest.raises(AnchorError, match="is its disk mounted") as error:
         AnchorFolder(tmp_path / "gone").keep(head(3), 0)
     assert error.value.outcome == BROKEN
+
+
+def check_that_it_shows_more_than_it_is_given(anchor: AnchorFolder | AnchorBucket) -> None:
+    """Of a history that goes on, one that does not, and a later root log, it shows what tells them apart."""
+    for size in (24, 28, 32, 40):
+        anchor.keep(head(size), 20)
+    assert anchor.newest("root/0", 20) == HONEST.note(40).encode()
+    told: dict[Head, list[int]] = {
+        head(30): [28, 40],
+        head(44, FORKED): [20, 40],
+        head(36, PARTED): [24, 28, 40],
+    }
+    for given, shown in told.items():
+        with pytest.raises(AnchorError, match=r"Stop writing") as error:
+            anchor.keep(given, 20)
+        assert (error.value.outcome, error.value.notes) == (
+            FORK,
+            tuple(HONEST.note(size).encode() for size in shown),
+        )
+    later = Head("root/1", LOG.name, 9, HONEST.root(9), HONEST.note(9), lambda old: HONEST.proof(old, 9))
+    assert anchor.newest("root/1", 0) is None
+    anchor.keep(later, 0)
+    with pytest.raises(AnchorError, match="a restore is forgotten") as error:
+        anchor.keep(head(44), 40)
+    assert error.value.notes == (HONEST.note(9).encode(),)
 
 
 def test_a_bucket_keeps_what_nobody_can_delete(buckets: Buckets) -> None:
@@ -59,9 +94,10 @@ def test_a_bucket_keeps_what_nobody_can_delete(buckets: Buckets) -> None:
         buckets.client.delete_object(**place, VersionId=kept["VersionId"])
     versions = buckets.client.list_object_versions(Bucket="locking")["Versions"]
     assert len(versions) == 1
-    with pytest.raises(AnchorError, match="another checkpoint") as error:
+    with pytest.raises(AnchorError, match="does not lead to our 20") as error:
         anchor.keep(head(20, FORKED), 0)
     assert error.value.outcome == FORK
+    check_that_it_shows_more_than_it_is_given(anchor)
 
 
 def test_a_bucket_without_a_lock_or_that_is_not_there_is_said(

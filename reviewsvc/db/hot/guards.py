@@ -1,5 +1,6 @@
 """Says whether this database may be written to: it is the one of last time, and holds what was signed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -24,7 +25,10 @@ class Identity(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """What is known of this database: where it was and is, what was found in it, who asks to adopt it."""
+    """What is known of this database: where it was and is, what was found in it, who asks to adopt it.
+
+    `notes` are the signed checkpoints that came back from outside and show that something is lost.
+    """
 
     recorded: Identity
     present: Identity
@@ -32,6 +36,7 @@ class Guard(NamedTuple):
     is_confirmed: bool
     trouble: str | None
     request: dict[str, Any] | None
+    notes: list[str]
 
 
 # While a standby follows, only its last checkpoint tells the timeline; a server that takes writes knows it.
@@ -42,14 +47,17 @@ PRESENT = (
 )
 _GUARD = (
     f"SELECT i.system_id, i.timeline, p.*, EXISTS (SELECT FROM signing_key), "
-    "g.server_start IS NOT DISTINCT FROM pg_postmaster_start_time(), g.trouble, g.request "
+    "g.server_start IS NOT DISTINCT FROM pg_postmaster_start_time(), g.trouble, g.request, "
+    "coalesce(g.notes, '{}') "
     f"FROM installation i CROSS JOIN ({PRESENT}) AS p LEFT JOIN restore_guard g ON true"
 )
 _NOTE = (
-    "INSERT INTO restore_guard AS g (server_start, checked_at, trouble) "
-    "VALUES (pg_postmaster_start_time(), %(at)s, %(trouble)s) ON CONFLICT (one) DO UPDATE "
+    "INSERT INTO restore_guard AS g (server_start, checked_at, trouble, notes) "
+    "VALUES (pg_postmaster_start_time(), %(at)s, %(trouble)s, %(notes)s) ON CONFLICT (one) DO UPDATE "
     "SET server_start = EXCLUDED.server_start, checked_at = EXCLUDED.checked_at, trouble = EXCLUDED.trouble, "
-    "request = CASE WHEN EXCLUDED.trouble IS NULL THEN NULL ELSE g.request END"
+    "request = CASE WHEN EXCLUDED.trouble IS NULL THEN NULL ELSE g.request END, "
+    "notes = CASE WHEN EXCLUDED.trouble IS NULL THEN '{}' ELSE "
+    "ARRAY(SELECT unnest(g.notes) UNION SELECT unnest(EXCLUDED.notes)) END"
 )
 _FREEZE = "UPDATE head SET frozen = true, epoch = epoch + 1 WHERE NOT frozen"
 
@@ -88,9 +96,12 @@ def check_identity(guard: Guard) -> None:
     )
 
 
-def confirm(conn: Connected, at: datetime, trouble: str | None = None) -> None:
-    """Note that the database was held against what was signed, and what was found, if anything."""
-    conn.execute(_NOTE, {"at": at, "trouble": trouble})
+def confirm(conn: Connected, at: datetime, trouble: str | None = None, notes: Sequence[str] = ()) -> None:
+    """Note that the database was held against what was signed, and what was found, if anything.
+
+    `notes` are kept beside those that were found before, until nothing is wrong any more.
+    """
+    conn.execute(_NOTE, {"at": at, "trouble": trouble, "notes": list(notes)})
 
 
 def freeze(conn: Connected) -> None:
