@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 from msgspec import Struct
 
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18
 
 
 class Kept(Struct, frozen=True, array_like=True):
@@ -68,7 +68,8 @@ class Contents:
         try:
             for name in names:
                 if name in self._loose:
-                    yield name, _pieces(self._loose[name])
+                    with self._loose[name].open("rb") as stream:
+                        yield name, _pieces(stream, self.size(name))
                     continue
                 path, kept = self._kept[name]
                 if path != open_path or open_bin is None:
@@ -76,13 +77,13 @@ class Contents:
                         open_bin.close()
                     open_path, open_bin = path, path.open("rb")
                 open_bin.seek(kept.at)
-                yield name, iter((open_bin.read(kept.size),))
+                yield name, _pieces(open_bin, kept.size)
         finally:
             if open_bin:
                 open_bin.close()
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while data := stream.read(_CHUNK):
-            yield data
+def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (data := stream.read(min(size, _CHUNK))):
+        yield data
+        size -= len(data)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from reviewsvc.crypto.envelope import Cipher
 from reviewsvc.crypto.kek_sources import open_keks
 from reviewsvc.db.hot import exports
 from reviewsvc.db.hot.connection import Connected
@@ -19,10 +20,9 @@ from reviewsvc.domain.tiles import HASH_BYTES, WIDTH, Tile, encode_bundle
 from reviewsvc.usecases import tiles
 from reviewsvc.usecases.bundle_bins import Bin, Kept
 from reviewsvc.usecases.bundle_payloads import ChangedPayloadError, Sight
-from reviewsvc.usecases.bundle_plan import Piece, picked
+from reviewsvc.usecases.bundle_pieces import Piece, picked
 from reviewsvc.usecases.bundle_views import keep_events, keep_rows
 from reviewsvc.usecases.crews import Tell
-from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.payload_check import KekSource
 
 _LARGEST_FILE: Final = 8 << 20
@@ -95,7 +95,7 @@ class PartTask(NamedTuple):
     def begin(self, conn: Connected) -> Callable[[Slice, Tell], Part]:
         """Open the keys in a process, and return what it does with a slice."""
         keys = open_keks(file=self.keks.file, text=self.keks.text, kms=self.keks.kms)
-        maker = PartMaker(Sight(Keyring(keys), self.reach), self.places)
+        maker = PartMaker(Sight(lambda wrapped: Cipher(keys.unwrap(wrapped)), self.reach), self.places)
         return lambda each, _tell: maker.bring(conn, each)
 
 

@@ -1,6 +1,6 @@
 """Opens the payloads of a bundle's entries in bulk, those that the exporter may see."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from reviewsvc.crypto.envelope import Cipher, EnvelopeError
@@ -10,10 +10,11 @@ from reviewsvc.domain.bundle import disclosed, withheld
 from reviewsvc.domain.bundle_view import Told
 from reviewsvc.domain.entries import Payload
 from reviewsvc.domain.permissions import Reach
-from reviewsvc.usecases.keyring import Keyring
 
 # So many bytes of payloads are at hand at once, whatever their number.
 _AT_ONCE: Final = 8 << 20
+# As many keys, at a kilobyte or so.
+_KEYS_AT_HAND: Final = 20_000
 # Kinds whose payload is about a case, and may be seen by whoever may see its model.
 _CASES: Final = frozenset({"prediction", "decision", "retraction", "task_moved", "label"})
 # Kinds whose payload says nothing of a person but of what was done, or may be anything that arrived.
@@ -43,8 +44,9 @@ class Shown(NamedTuple):
 class Sight:
     """What an exporter may see, and the keys of the payloads at hand."""
 
-    def __init__(self, keyring: Keyring, reach: Reach) -> None:
-        self._keyring, self._reach = keyring, reach
+    def __init__(self, unwrap: Callable[[bytes], Cipher], reach: Reach) -> None:
+        self._unwrap_one, self._reach = unwrap, reach
+        self._generation = 0
         self._ciphers: dict[str, Cipher] = {}
         self._refusals: dict[tuple[str, str | None], str] = {}
 
@@ -93,14 +95,19 @@ class Sight:
         return _PEOPLE
 
     def _unwrap(self, conn: Connected, key_ids: set[str]) -> None:
-        """Have the keys of these payloads at hand, and no others.
+        """Have the keys of these payloads at hand.
 
-        Keys that were at hand before are not asked for again: a bundle's part is read in a second or so.
+        Those that were at hand before are not asked for again until the generation moves on: an erasure
+        moves it as it ends a key.
         """
+        generation = keys.generation(conn)
+        if generation != self._generation:
+            self._ciphers, self._generation = {}, generation
         fresh = key_ids - self._ciphers.keys()
-        kept = {key_id: self._ciphers[key_id] for key_id in key_ids - fresh}
-        found = keys.wrapped(conn, fresh) if fresh else {}
-        self._ciphers = kept | {key_id: self._keyring.cipher(wrapped) for key_id, wrapped in found.items()}
+        if len(self._ciphers) + len(fresh) > _KEYS_AT_HAND:
+            self._ciphers = {key_id: self._ciphers[key_id] for key_id in key_ids - fresh}
+        for key_id, wrapped in (keys.wrapped(conn, fresh) if fresh else {}).items():
+            self._ciphers[key_id] = self._unwrap_one(wrapped)
 
 
 def _portions(entries: Sequence[Told]) -> Iterator[list[Told]]:

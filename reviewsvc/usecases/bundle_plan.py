@@ -2,7 +2,6 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +18,7 @@ from reviewsvc.domain.bundle import KeySpan, Question, QuestionError, Scope
 from reviewsvc.domain.entries import Actor, Entry
 from reviewsvc.domain.projections import signed64
 from reviewsvc.usecases.anchored_root import roots
+from reviewsvc.usecases.bundle_pieces import Piece
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.signing_keys import history
 
@@ -26,24 +26,7 @@ from reviewsvc.usecases.signing_keys import history
 WHOLE_ROOT: Final = 20_000
 _EARLIEST: Final = -(2**63)
 _LATEST: Final = 2**63 - 1
-_READ: Final = 4_096 * 8
 _read_at = msgspec.json.Decoder(Entry).decode
-
-
-class Piece(Struct, frozen=True):
-    """A log's part of a bundle."""
-
-    log_id: int
-    kind: str
-    model: str | None
-    note: str
-    scope: Scope
-
-    @property
-    def sealed(self) -> SealedLog:
-        """The log as far as this bundle has it."""
-        scope = self.scope
-        return SealedLog(self.log_id, scope.name, self.kind, scope.size, bytes.fromhex(scope.root), self.note)
 
 
 class Stamped(Struct, frozen=True):
@@ -113,22 +96,6 @@ def _root(conn: Connected, question: Question) -> SealedLog | None:
     if len(found) > 1:
         raise QuestionError(f"these logs are sealed by {' and '.join(sorted(found))}: ask for each apart")
     return next(iter(found.values())) if found else exports.newest_root(conn)
-
-
-def all_picked(folder: Path, log_id: int) -> Iterator[int]:
-    """Yield the seqs that were picked of a log, in order."""
-    with (folder / f"{log_id}.picks").open("rb") as stream:
-        while data := stream.read(_READ):
-            yield from array("q", data)
-
-
-def picked(folder: Path, log_id: int, begin: int, end: int) -> Sequence[int]:
-    """Return some of them, from one place among them to before another."""
-    seqs = array("q")
-    with (folder / f"{log_id}.picks").open("rb") as stream:
-        stream.seek(begin * seqs.itemsize)
-        seqs.frombytes(stream.read((end - begin) * seqs.itemsize))
-    return seqs
 
 
 def _meant(pinned: list[PinnedLog], question: Question, *, must: bool) -> list[PinnedLog]:

@@ -17,7 +17,7 @@ from reviewsvc.usecases import tiles
 from reviewsvc.usecases.bundle_bins import Contents
 from reviewsvc.usecases.bundle_parts import BundleError, Part, PartMaker, PartTask, Places, Slice
 from reviewsvc.usecases.bundle_payloads import Sight
-from reviewsvc.usecases.bundle_plan import Piece, all_picked
+from reviewsvc.usecases.bundle_pieces import Piece, all_picked
 from reviewsvc.usecases.bundle_views import write_views
 from reviewsvc.usecases.crews import Crew, Team, Tell, crew
 from reviewsvc.usecases.keyring import Keyring
@@ -88,7 +88,7 @@ class Stage:
         return path.exists() and path.stat().st_size == sum(each.size for each in part.files)
 
     def _share(self, work: Sequence[Slice], note: Callable[[Part], None]) -> None:
-        sight = Sight(self._seer.keyring, self._seer.reach)
+        sight = Sight(self._seer.keyring.cipher, self._seer.reach)
         maker = PartMaker(sight, self._places)
 
         def own(each: Slice, _tell: Tell) -> Part:

@@ -1,6 +1,7 @@
 """A bundle's views, CSV, Parquet and OCSF: kept part by part, then written as one of each."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,10 +49,13 @@ def write_views(kept: Sequence[Path], files: Path) -> None:
     with (
         csv.CSVWriter(files / bundle.CSV, _SCHEMA) as as_csv,
         parquet.ParquetWriter(files / bundle.PARQUET, _SCHEMA, compression="zstd") as as_parquet,
+        ThreadPoolExecutor(1) as beside,
     ):
+        # Arrow lets go of the interpreter's lock while it writes: the two are written at once.
         for table in _tables(_named(kept, _ROWS)):
-            as_csv.write_table(table)
+            written = beside.submit(as_csv.write_table, table)
             as_parquet.write_table(table, row_group_size=table.num_rows)
+            written.result()
 
 
 def _named(kept: Sequence[Path], suffix: str) -> list[Path]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,6 +107,19 @@ def peak_mb(pid: int) -> float:
     """The most memory that a process has used so far, in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def rss_mb(pid: int) -> float:
+    """The memory that a process and those that it started have now, in MiB; shared pages count in each."""
+    total, waiting = 0.0, [pid]
+    while waiting:
+        each = waiting.pop()
+        with suppress(OSError):
+            lines = Path(f"/proc/{each}/status").read_text().splitlines()
+            total += next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+            for task in Path(f"/proc/{each}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+    return total
 
 
 def cpu_seconds(pid: int) -> float:

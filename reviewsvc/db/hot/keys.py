@@ -42,6 +42,13 @@ def by_id(conn: Connected, key_ids: Iterable[bytes]) -> list[DataKey]:
     return [DataKey(*row) for row in rows]
 
 
+def generation(conn: Connected) -> int:
+    """What every erasure moves on as it ends a key."""
+    row = conn.execute("SELECT value FROM generation").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def wrapped(conn: Connected, key_ids: Iterable[str]) -> dict[str, bytes]:
     """The wrapped keys with these ids, in hex, by id; one that was destroyed is absent."""
     with conn.cursor(binary=True) as cursor:
