@@ -238,10 +238,9 @@ class Policy:
     """Which logs are meant, and which witnesses, in groups of whom so many are enough, must have cosigned."""
 
     def __init__(self, data: bytes) -> None:
-        self.logs: list[Key] = []
+        self.logs, self.quorum = list[Key](), ""
         self.witnesses: dict[str, Key] = {}
         self.groups: dict[str, tuple[int, list[str]]] = {}
-        self.quorum = ""
         text = data.decode("utf-8", "surrogateescape")  # its names are octets, and stay as they are
         must(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), "a policy has no control characters")
         for number, line in enumerate(text.split("\n"), 1):
@@ -451,13 +450,6 @@ class Files:
             must(len(rest) <= MOST_BYTES, f"{name} has a line that is longer than any honest one")
             yield from whole
         yield from [rest] if rest else []
-
-    def sha256(self, name: str) -> str:
-        """Return a file's SHA-256 in hex."""
-        hashed = hashlib.sha256()
-        for block in self.blocks(name):
-            hashed.update(block)
-        return hashed.hexdigest()
 
     def under(self, folder: str) -> list[str]:
         """Return the names in a folder, in the order of what they number: longer numbers come later."""
@@ -732,7 +724,7 @@ class BundleCheck:
 
     def __init__(self, files: Files, trust: Trust, findings: Findings) -> None:
         self._files, self._trust, self._noting, self._findings = files, trust, findings.noting, findings
-        self.logs, self.is_whole = list[LogCheck](), False
+        self.logs, self.is_whole, self.question = list[LogCheck](), False, dict[str, Any]()
         with self._noting(MANIFEST):
             data = files.read(MANIFEST)
             with self._noting(KEYS):
@@ -740,22 +732,31 @@ class BundleCheck:
             with self._noting(EXPORT):
                 self._check_export(hashlib.sha256(data).hexdigest())
             self._said = self._manifest(data)
-            root, *others = self._said["logs"]
+            self.question, (root, *others) = self._said["question"], self._said["logs"]
             self.is_whole = root["scope"] == "range" and root["behind"] - root["first"] == root["size"]
             self._chain = RootChain(self._said["origin"], root["name"], whole=self.is_whole)
             self._chain.wanted = {scope["name"]: (scope["size"], scope["root"]) for scope in others}
             known = tuple(f"logs/{log['name']}/{part}" for log in self._said["logs"] for part in LOG_PARTS)
             for name in sorted({*files.names, *self._said["files"]} - {MANIFEST, EXPORT}):
                 with self._noting(name):
-                    listed, found = self._said["files"].get(name), files.sha256(name)
+                    listed, hashed = self._said["files"].get(name), hashlib.sha256()
+                    for block in files.blocks(name):
+                        hashed.update(block)
                     must(listed, f"{MANIFEST} does not list this file")
                     lawful = all(part.strip(".") for part in name.split("/")) and "\\" not in name
                     lawful = lawful and (name.startswith(known) or not name.startswith("logs/"))
                     must(lawful, f"no file of a bundle is called so, or {MANIFEST} names no such log")
+                    found = hashed.hexdigest()
                     must(found == listed, f"its SHA-256 is {found}, {MANIFEST} says {listed}")
             for scope in self._said["logs"]:
                 with self._noting(scope["name"]):
                     self._check_log(scope)
+            if self.question.get("kind") == "range" and not self.question.get("logs"):  # that is: all logs
+                more = sorted({*self._chain.sealed_at} - {*self._chain.wanted})
+                holds = not more and (self.is_whole or {"from", "until"} & {*self.question})
+                told = f"all logs are asked for, but it is not here as a whole, or it seals more: {more}"
+                with self._noting(root["name"]):
+                    must(holds, told, MissingError)
         for name in sorted(each for each in files.names if each.endswith(".tsr")):
             trust.remarks.append(f"a time stamp {NOT_CHECKED}: {STAMP_LINE.format(shlex.quote(name[:-4]))}")
 
@@ -796,7 +797,7 @@ class BundleCheck:
         told = f"the root log, as it is here, does not seal it last at {size} entries"
         must(self._chain.sealed_at.get(name), told, WrongError if self._chain.whole else MissingError)
         self._trust.check_time(note, self._chain.sealed_at[name], self._chain.sealed_at[name])
-        since, until = (self._said["question"].get(edge) for edge in ("from", "until"))
+        since, until = self.question.get("from"), self.question.get("until")
         if scope["scope"] == "range":
             begins = scope["first"] == 0 or (type(since) is int and 0 < check.times[0] < since)
             must(begins, f"it begins at {check.times[0]}: entries since {since} may lack", MissingError)
@@ -824,29 +825,28 @@ def check_receipt(data: bytes, trust: Trust) -> list[str]:
 def verify(path: Path, keys: list[Key] | None = None, policy: Policy | None = None) -> dict[str, Any]:
     """Verify a bundle or a receipt and return the report; ValueError or OSError if the path is neither."""
     trust, findings, check, shown = Trust(keys, policy), Findings(), None, []
-    start = b"PK"
-    if not path.is_dir() and not zipfile.is_zipfile(path):
-        with path.open("rb") as stream:
-            start = stream.read(2)
+    start = b"PK" if path.is_dir() or zipfile.is_zipfile(path) else path.read_bytes()[:2]
     must(start == b"PK" or start[:1] == b"{", f"{path} is neither a folder, a zip nor a receipt")
     with findings.noting(path.name):
         if start != b"PK":
             shown = check_receipt(path.read_bytes(), trust)
         else:
             check = BundleCheck(Files(path), trust, findings)
+            shown = [f"asked: {json.dumps(check.question)}"]
     logs = check.logs if check else []
     picked = {each.scope["scope"] for each in logs[1:]} - {"range"}
-    for each in logs:
-        told = ", ".join(f"{count} {what}" for what, count in sorted(each.payloads.items())) or "none"
-        what = f"all from {each.scope['first']}" if each.scope["scope"] == "range" else "picked"
-        told = f"{each.count} entries, {what}, of {each.scope['size']}; payloads: {told}"
-        shown.append(f"{each.scope['name']}: {told}")
+    for log in logs:
+        told = ", ".join(f"{count} {what}" for what, count in sorted(log.payloads.items())) or "none"
+        what = f"all from {log.scope['first']}" if log.scope["scope"] == "range" else "picked"
+        told = f"{log.count} entries, {what}, of {log.scope['size']}; payloads: {told}"
+        shown.append(f"{log.scope['name']}: {told}")
     unproved = {
         "that producers sent everything, or the truth; anything behind the checkpoints that are here": True,
         "who made this: without --keys, whoever made it could have made all of it": keys is None,
         "that others were shown the same: witnesses tell, with --policy": not policy or policy.is_met(set()),
         "that nothing was left out of the logs that are picked from": picked,
-        "that the root, not here as a whole, sealed no two histories of a log": check and not check.is_whole,
+        "that the root, not here whole, sealed no two histories, no more logs": check and not check.is_whole,
+        "what an earlier root sealed, before a restore": logs and not logs[0].scope["name"].endswith("/0"),
         "why a payload is withheld; that the views, which are not authoritative, are true": check,
     }
     return {

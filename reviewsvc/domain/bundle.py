@@ -47,6 +47,11 @@ class Question(Struct, frozen=True, omit_defaults=True, rename={"since": "from"}
     since: int | None = None
     until: int | None = None
 
+    @property
+    def is_everything(self) -> bool:
+        """Say whether all of all logs is asked for: the root, which names them, is then here as a whole."""
+        return self.kind == "range" and not self.logs and self.since is None and self.until is None
+
 
 class Scope(Struct, frozen=True):
     """What is here of a log: every entry from `first` to before `behind`, or `entries` picked ones."""

@@ -84,7 +84,7 @@ def make_plan(sessions: Sessions, keyring: Keyring, asked: Asked, folder: Path, 
         pieces = [piece for piece in pieces if piece.scope.entries]
         if pieces:
             sealing = sorted(log.root_seq for log in pinned if log.log_id in {one.log_id for one in pieces})
-            pieces.insert(0, _root_piece(root, sealing, folder))
+            pieces.insert(0, _root_piece(root, sealing, folder, asked.question))
             said = origin, asked.question, asked.purpose, asked.exporter
             return Plan(*said, at_us, pieces, spans, _stamp(stamp))
     raise QuestionError("no sealed entry is about what is asked")
@@ -142,8 +142,8 @@ def _stamp(found: anchored.Stamp | None) -> Stamped | None:
     return Stamped(found.size, found.note, bytes(found.answer))
 
 
-def _root_piece(root: SealedLog, sealing: list[int], folder: Path) -> Piece:
-    whole = root.size <= WHOLE_ROOT
+def _root_piece(root: SealedLog, sealing: list[int], folder: Path, question: Question) -> Piece:
+    whole = root.size <= WHOLE_ROOT or question.is_everything
     if not whole:
         (folder / f"{root.log_id}.picks").write_bytes(array("q", sealing).tobytes())
     entries = root.size if whole else len(sealing)

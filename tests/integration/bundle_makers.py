@@ -52,6 +52,11 @@ def a_part_where_all_was_asked(folder: Path, manifest: Manifest) -> None:
     _leave(folder, manifest, range(3, 5))
 
 
+@lie(INCOMPLETE)
+def one_log_where_all_were_asked(_folder: Path, manifest: Manifest) -> None:
+    manifest["question"] = {"kind": "range"}
+
+
 @lie(TAMPERED)
 def another_log_called_the_root(folder: Path, manifest: Manifest) -> None:
     manifest["root"], manifest["logs"] = CAPTURED, [_scope(manifest)]

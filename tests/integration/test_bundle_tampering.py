@@ -216,6 +216,11 @@ def test_a_root_that_is_not_here_as_a_whole_is_said_not_to_be_proved(made: Bundl
     report = made.verify(made.folder, keys=False)
     assert report["findings"] == []
     assert any("sealed no two histories" in each for each in report["not_proved"])
+    manifest["question"] = {"kind": "range"}
+    (made.folder / "manifest.json").write_text(json.dumps(manifest))
+    sign_all_anew(made.folder, Signer(ORIGIN, ED25519, b"1" * 32))
+    (finding,) = made.verify(made.folder, keys=False)["findings"]
+    assert (finding["verdict"], finding["log"]) == ("INCOMPLETE", "root/0")
 
 
 def test_a_folder_with_links_and_pipes_in_it_is_told_and_never_waited_for(made: Bundled) -> None:
