@@ -48,6 +48,9 @@ def restore() -> None:
     help="Where nothing is signed: go on as before, since the database is whole (a standby took over).",
 )
 @click.option("--restored", is_flag=True, help="It was restored, though nothing here tells.")
+@click.option(
+    "--journal-lost", is_flag=True, help="Go on though the erasure journal lacks what it should name."
+)
 @as_json
 def adopt(
     user: str | None,
@@ -57,6 +60,7 @@ def adopt(
     notes: tuple[Path, ...],
     nothing_lost: bool,
     restored: bool,
+    journal_lost: bool,
     as_json: bool,
 ) -> None:
     """Let the service write again to a database that was restored, moved, or a standby before.
@@ -78,7 +82,7 @@ def adopt(
 
     settings, at = config.load("DATABASE_URL", "REVIEWSVC_KEK_FILE"), datetime.now(UTC)
     keyring = Keyring(open_keks(file=settings.kek_file, text=settings.keks, kms=settings.kms))
-    erased = ErasureJournal(config.erasure_journal(settings)).read()
+    journal = ErasureJournal(config.erasure_journal(settings))
     sessions = Sessions(settings.database_url, "worker", size=2)
     try:
         signer, shown = named_signer(settings), _shown_outside(settings, sessions, keyring, notes)
@@ -88,6 +92,7 @@ def adopt(
         if not planned.is_needed:
             click.echo(_NEEDLESS, err=True)
             return
+        erased = erasure.lines_of(sessions, journal, may_lack=journal_lost)
         _check_agreed(planned, yes=yes)
         if "restore" in settings.second_person and not adopting.ask(sessions, asked, at):
             raise click.ClickException(_ASKED)

@@ -19,6 +19,11 @@ def add_erased(session: Session, row: ErasedKeyRow) -> None:
     session.execute(sa.insert(t.erased_key).values(row._asdict()))
 
 
+def erased_keys(session: Session) -> set[bytes]:
+    """Return the keys that entries of this database say were destroyed."""
+    return {bytes(key) for key in session.scalars(sa.select(t.erased_key.c.key_id))}
+
+
 def add_left(session: Session, erasure_id: UUID, left: Sequence[Left]) -> None:
     """Keep what had left before an erasure, numbered from 1."""
     rows = [{"erasure_id": erasure_id, "item": n, **each._asdict()} for n, each in enumerate(left, 1)]

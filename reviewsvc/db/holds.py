@@ -47,6 +47,13 @@ def every(session: Session, limit: int) -> list[sa.Row[Any]]:
     return list(run(session, _ALL + order, {"limit": limit}))
 
 
+def placed_since(session: Session, key_id: bytes, at_us: int) -> bool:
+    """Say whether a hold stands against erasing a subject that was placed after a moment."""
+    placed = f"SELECT FROM ({_ON_SUBJECT}) s JOIN hold h USING (hold_id) JOIN activity a USING (log_id, seq)"
+    query = f"SELECT EXISTS ({placed} WHERE a.at > %(at)s)"
+    return bool(run(session, query, {"key_id": key_id, "at": at_us}).scalar_one())
+
+
 def on_subject(session: Session, key_id: bytes) -> list[UUID]:
     """Return the holds that stand against erasing a subject."""
     return [row.hold_id for row in run(session, _ON_SUBJECT, {"key_id": key_id})]

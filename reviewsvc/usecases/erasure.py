@@ -6,13 +6,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from reviewsvc.db import erasures, generation, holds, installations, logs, subjects, wishes
-from reviewsvc.db.sessions import Session
+from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Ref
 from reviewsvc.domain.projections import Place
 from reviewsvc.domain.review import UNFINISHED
 from reviewsvc.domain.subject_rows import ErasedKeyRow
-from reviewsvc.outside.erasure_journal import ErasureJournal, Line
+from reviewsvc.outside.erasure_journal import ErasureJournal, JournalError, Line
 from reviewsvc.usecases import dossiers, labelling, withdrawing
 from reviewsvc.usecases.activity import chosen_shard
 from reviewsvc.usecases.desk import Desk, Work
@@ -42,6 +42,7 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
     Raises HeldError while a legal hold stands, JournalError if the journal cannot be written: then nothing
     was erased.
     """
+    _check_there(desk, journal)
     with desk.sessions.begin() as session:
         # Alone from here on: no batch is built, no payload sealed with the key that goes.
         generation.bump(session)
@@ -65,7 +66,8 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
 def replay(desk: Desk, lines: Iterable[Line], *, actor: Actor, at: datetime) -> list[Erased]:
     """Erase again what the journal names and a restored database still has the key of; return what was done.
 
-    Said again it does nothing. Holds do not count: whatever stands in the journal was free of them.
+    Said again it does nothing. A hold that was placed before a line does not count, since the line's writer
+    looked; one placed after it does: that writer was stopped before the key went, and the hold came first.
     """
     found = [_replay_key(desk, line, bytes.fromhex(key), actor, at) for line in lines for key in line.keys]
     return [one for one in found if one is not None]
@@ -77,9 +79,40 @@ def _replay_key(desk: Desk, line: Line, key_id: bytes, actor: Actor, at: datetim
             return None
     with desk.sessions.begin() as session:
         generation.bump(session)
-        if not subjects.has_key(session, key_id):
+        if not subjects.has_key(session, key_id) or holds.placed_since(session, key_id, line.at):
             return None
         return _erase(Work(session, desk, actor, at), UUID(line.erasure), key_id, ref=None)
+
+
+def lines_of(sessions: Sessions, journal: ErasureJournal, *, may_lack: bool = False) -> list[Line]:
+    """Read a journal, held against what a restored database knows of erasures.
+
+    Raises JournalError if it lacks some: an older copy, or another's, leaves keys that it should destroy.
+    """
+    lines = journal.read()
+    named = {bytes.fromhex(key) for line in lines for key in line.keys}
+    with sessions.begin() as session:
+        lacking = erasures.erased_keys(session) - named
+    if lacking and not may_lack:
+        raise JournalError(
+            f"the erasure journal {journal.path} names {len(named)} keys and lacks {len(lacking)} that this "
+            "database knows to be destroyed: it is not the newest copy, or another's. Put that in its place; "
+            "if it is lost, --journal-lost goes on without it, and what was erased since is there again"
+        )
+    return lines
+
+
+def _check_there(desk: Desk, journal: ErasureJournal) -> None:
+    """A journal that went missing must not begin anew unseen: a restore would bring back what it named."""
+    if journal.path.exists():
+        return
+    with desk.sessions.begin() as session:
+        count = len(erasures.erased_keys(session))
+    if count:
+        raise JournalError(
+            f"the erasure journal {journal.path} is missing, and {count} keys were destroyed before, so "
+            "nothing is erased: put its newest copy back; if it is lost for good, make an empty file there"
+        )
 
 
 def _is_held(session: Session, erasure_id: UUID) -> bool:

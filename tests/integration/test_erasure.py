@@ -1,14 +1,18 @@
 """Erasing a subject: the key goes, proofs stay, open cases close, labels are taken back, receivers listed."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from reviewsvc.db import tables as t
 from reviewsvc.domain.entries import Actor
+from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.verdict import Verdict
-from reviewsvc.usecases import approvals, erasure, erasures, labels
+from reviewsvc.outside.erasure_journal import JournalError, Line
+from reviewsvc.usecases import approvals, erasure, erasures, holds, labels
 from reviewsvc.usecases.dossiers import ErasedError
 from reviewsvc.usecases.subjects import SubjectMissingError
 from reviewsvc.usecases.wishes import SecondPersonError, WishStateError
@@ -105,6 +109,39 @@ def test_what_the_journal_names_is_erased_after_a_crash_before_the_key_went(eras
     assert erasure.replay(eraser.desk, eraser.journal.read(), actor=OTHER, at=AT) == []
     assert erasure.step(eraser.desk, eraser.journal, at=AT) == 0
     assert eraser.verified().verdict is Verdict.VERIFIED
+
+
+def test_a_hold_that_came_between_a_crash_and_the_next_try_stands_after_a_restore_too(eraser: Eraser) -> None:
+    eraser.bank.capture([event("p-1"), event("p-2")])
+    house, lines = eraser.bank.house, list[Line]()
+    for number, name in enumerate(("p-1", "p-2")):
+        key = eraser.key_of(name)
+        assert key is not None
+        lines.append(Line(1, microseconds(AT) + number * 2, str(UUID(int=number)), [key.hex()]))
+        held_at = AT + timedelta(microseconds=1)
+        on = holds.HoldOn(f"subject of {name}")
+        holds.place(house.sessions, house.keyring, on, "a law suit", actor=STEWARD, at=held_at)
+    done = erasure.replay(eraser.desk, lines, actor=OTHER, at=AT)
+    assert [one.erasure_id for one in done] == [UUID(int=1)], "its line came after the hold, which had ended"
+    assert eraser.key_of("p-1") is not None
+
+
+def test_a_journal_that_went_missing_or_is_older_is_not_taken_for_whole(eraser: Eraser) -> None:
+    eraser.bank.capture([event(f"p-{n}") for n in range(3)])
+    eraser.erase("p-0")
+    older = eraser.journal.path.read_bytes()
+    eraser.erase("p-1")
+    assert len(erasure.lines_of(eraser.desk.sessions, eraser.journal)) == 2
+    eraser.journal.path.write_bytes(older)
+    with pytest.raises(JournalError, match="lacks 1"):
+        erasure.lines_of(eraser.desk.sessions, eraser.journal)
+    assert len(erasure.lines_of(eraser.desk.sessions, eraser.journal, may_lack=True)) == 1
+    eraser.journal.path.unlink()
+    with pytest.raises(JournalError, match="2 keys were destroyed before"):
+        eraser.erase("p-2")
+    assert eraser.key_of("p-2") is not None
+    eraser.journal.path.touch()
+    assert erasure.step(eraser.desk, eraser.journal, at=AT) == 1
 
 
 def test_a_key_that_is_gone_without_an_erasure_is_noticed(eraser: Eraser, owner_url: str) -> None:
