@@ -678,7 +678,7 @@ class Trust:
             if key.kind == ED25519:
                 self.history[key.key] = told["valid_from"], told["valid_until"]
             elif key.kind == ML_DSA:
-                self.remarks.append(f"a second signature (ML-DSA-44) {NOT_CHECKED}: {ML_DSA_LINE}")
+                self.remarks.append(f"an ML-DSA signature (docs/verifying.md) {NOT_CHECKED}: {ML_DSA_LINE}")
 
     def open(self, name: str, data: bytes) -> tuple[Checkpoint, Note]:
         """Read a log's checkpoint, signed by a key that is believed."""

@@ -69,7 +69,7 @@ def check(sessions: Sessions, pasted: str, entry: str = "") -> Checked:
             return _checked(session, text, body)
         except outsiders.MissingError as error:
             return Checked("INCOMPLETE", f"This cannot be judged: {error}.", [], [*_UNPROVED])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return Checked("TAMPERED", f"This does not hold: {error}.", [], [*_UNPROVED])
 
 

@@ -1,7 +1,12 @@
+import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +23,7 @@ from reviewsvc.crypto.notes import (
 )
 from reviewsvc.crypto.signing_keys import SigningKeyError
 from reviewsvc.domain.checkpoint import Checkpoint
+from tests.contract.source import ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -96,3 +102,19 @@ def test_a_second_signature_is_over_checkpoints_alone() -> None:
     long = Signer("x" * 256, MLDSA44, bytes(32))
     with pytest.raises(NoteError, match="255"):
         long.line(Checkpoint(long.name, 1, bytes(32)).text(), 1)
+
+
+def test_the_page_for_outsiders_makes_what_openssl_verifies_a_second_signature_with(tmp_path: Path) -> None:
+    page = (ROOT / "docs/verifying.md").read_text()
+    program = page.partition("```python\n")[2].partition("```")[0]
+    folder = tmp_path / "logs/root/0"
+    folder.mkdir(parents=True)
+    first = Signer(SECOND.name, ED25519, bytes(32))
+    note = sign(CHECKPOINT, [first.line(CHECKPOINT), SECOND.line(CHECKPOINT, 1_795_000_000)])
+    (folder / "checkpoint").write_text(note)
+    keys = [{"vkey": Signer(ORIGIN, each.kind, each.seed).verifier().text()} for each in (first, SECOND)]
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": keys}))
+    subprocess.run([sys.executable, "-I", "-c", program], cwd=tmp_path, check=True)
+    key = load_pem_public_key((tmp_path / "KEY.pem").read_bytes())
+    assert isinstance(key, MLDSA44PublicKey)
+    key.verify((tmp_path / "SIGNATURE").read_bytes(), (tmp_path / "TEXT").read_bytes())
