@@ -15,6 +15,7 @@ Reasons = Callable[[], Sequence[str]]
 
 REQUEST_SECONDS: Final = 5
 JSON: Final = "application/json"
+_log = telemetry.logger("health")
 
 
 class PortTakenError(Exception):
@@ -82,6 +83,7 @@ def served(health: Health, *, host: str, port: int) -> Iterator[int]:
             f"Cannot listen on {host}:{port} ({error.strerror}); set REVIEWSVC_HEALTH_PORT to a free port."
         ) from error
     server.daemon_threads = True
+    _log.info("health served", host=host, port=server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
     try:

@@ -9,6 +9,7 @@ from psycopg import sql
 from reviewsvc.db.schema import GROUPS
 
 PROCESSES = tuple(group for group in GROUPS if group not in {"owner", "maint"})
+_KNOWN = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = %s"
 
 
 class LoginError(ValueError):
@@ -28,9 +29,12 @@ def make(owner_url: str, login: str, password: str, groups: Iterable[str]) -> st
         verifier = session.pgconn.encrypt_password(
             password.encode(), login.encode(), b"scram-sha-256"
         ).decode()
-        known = session.execute("SELECT FROM pg_roles WHERE rolname = %s", [login]).fetchone() is not None
+        known = session.execute(_KNOWN, [login]).fetchone()
+        if known and known[0]:
+            raise LoginError(f"{login} may do more than a process may: name another log-in, or drop it first")
         verb = sql.SQL("ALTER ROLE" if known else "CREATE ROLE")
-        act = sql.SQL("{} {} LOGIN NOINHERIT NOSUPERUSER NOCREATEROLE NOCREATEDB PASSWORD {}")
+        # Who is no superuser may not even say that another is none.
+        act = sql.SQL("{} {} LOGIN NOINHERIT PASSWORD {}")
         session.execute(act.format(verb, name, sql.Literal(verifier)))
         for group in groups:
             session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"reviewsvc_{group}"), name))

@@ -9,6 +9,10 @@ from alembic.config import Config
 
 GROUPS = ("owner", "maint", "capture", "relay", "web", "worker", "read")
 _UPGRADE_LOCK = 7203_000
+_MAY_GIVE = (
+    "SELECT has_schema_privilege('reviewsvc_owner', 'public', 'CREATE WITH GRANT OPTION') "
+    "AND has_schema_privilege('reviewsvc_owner', 'public', 'USAGE WITH GRANT OPTION')"
+)
 _PACKAGED = Path(__file__).parent.parent / "_migrations"
 
 
@@ -52,11 +56,13 @@ def _run(owner_url: str, act: Callable[[Config], None]) -> None:
 
 
 def _become_owner(connection: sa.Connection) -> None:
+    # Who is no superuser would give back, the second time, what that role has the right to give.
+    may_give = connection.exec_driver_sql(_MAY_GIVE).scalar()
     database = connection.dialect.identifier_preparer.quote(connection.engine.url.database or "postgres")
     for statement in (
         "GRANT reviewsvc_owner TO CURRENT_USER",
         "GRANT reviewsvc_maint TO reviewsvc_owner",
-        "GRANT CREATE, USAGE ON SCHEMA public TO reviewsvc_owner WITH GRANT OPTION",
+        *(() if may_give else ("GRANT CREATE, USAGE ON SCHEMA public TO reviewsvc_owner WITH GRANT OPTION",)),
         f"GRANT CREATE ON DATABASE {database} TO reviewsvc_owner",
         "SET ROLE reviewsvc_owner",
     ):

@@ -2,8 +2,8 @@
 
 import binascii
 import datetime as dt
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import DecodeError, Meta, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
@@ -19,6 +19,7 @@ from reviewsvc.domain.event_faults import (
     unfit,
 )
 
+_T = TypeVar("_T")
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
 _Short = Annotated[str, Meta(min_length=1, max_length=200)]
 _Long = Annotated[str, Meta(max_length=2048)]
@@ -119,18 +120,24 @@ def read_event(
     return event
 
 
-def _read(value: bytes | None, source: str, limit_bytes: int) -> Event | Fault:
+def _decoded(value: bytes | None, limit_bytes: int, decode: Callable[[bytes], _T]) -> _T | Fault:
     if value is None:
         return TOMBSTONE
     fault = _unreadable(value, limit_bytes)
     if fault is not None:
         return fault
     try:
-        event = _event(value)
+        return decode(value)
     except ValidationError as error:
         return unfit(str(error))
     except DecodeError as error:
         return malformed(value, str(error))
+
+
+def _read(value: bytes | None, source: str, limit_bytes: int) -> Event | Fault:
+    event = _decoded(value, limit_bytes, _event)
+    if isinstance(event, Fault):
+        return event
     event.source = source
     if event.output is NO_OUTPUT or not event.input or not _FIRST <= event.predicted_at.year <= _LAST:
         return _incomplete(event) or event
@@ -212,17 +219,9 @@ def _mode(found: _Attributes) -> _Attributes | Fault:
 
 
 def _structured(value: bytes | None, limit_bytes: int) -> Event | Fault:
-    if value is None:
-        return TOMBSTONE
-    fault = _unreadable(value, limit_bytes)
-    if fault is not None:
-        return fault
-    try:
-        envelope = _envelope(value)
-    except ValidationError as error:
-        return unfit(str(error))
-    except DecodeError as error:
-        return malformed(value, str(error))
+    envelope = _decoded(value, limit_bytes, _envelope)
+    if isinstance(envelope, Fault):
+        return envelope
     if envelope.specversion != "1.0":
         return Fault(FaultCode.WRONG_SPECVERSION, field="specversion", expected="1.0")
     event = _data(envelope, limit_bytes)

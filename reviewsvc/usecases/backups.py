@@ -153,6 +153,13 @@ def manifest(folder: Path) -> Manifest:
         raise BackupError(f"the manifest in {folder} cannot be read: {fault}") from fault
 
 
+_IS_SUPERUSER = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+_NO_SUPERUSER = (
+    "DATABASE_OWNER_URL names no superuser: the dump says again who granted what, and only one may; "
+    "where there is none, put back a snapshot of the server itself"
+)
+
+
 def load(owner_url: str, programs: Programs, folder: Path, keys: Path | None) -> Manifest:
     """Put a backup into an empty database, with its keys if they are given; nobody may write to it yet.
 
@@ -164,6 +171,10 @@ def load(owner_url: str, programs: Programs, folder: Path, keys: Path | None) ->
     with psycopg.connect(owner_url) as conn:
         if conn.execute("SELECT to_regclass('installation')").fetchone() != (None,):
             raise BackupError("the database is not empty: name a new one in DATABASE_OWNER_URL")
+        if not conn.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (
+            True,
+        ):
+            raise BackupError(_NO_SUPERUSER)
     schema.prepare(owner_url)
     name = str(conninfo_to_dict(owner_url).get("dbname", ""))
     # One transaction: a restore that was cut off leaves the database empty, never a part for the whole.

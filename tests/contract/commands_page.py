@@ -12,9 +12,9 @@ PAGE: Final = ROOT / "docs" / "commands.md"
 INTRODUCTION: Final = """\
 # Commands
 
-Written by `make docs` from the commands themselves; a test compares. A failure, wrong usage too, is one line
-on stderr and exit code 1. `reviewsvc audit verify` ends with 0 VERIFIED, 1 TAMPERED, 2 INCOMPLETE or
-SELF-CONSISTENT, 3 could not run.
+Written by `make docs` from the commands themselves; a test compares. A failure is one line on stderr, after
+wrong usage with the usage above it, and exit code 1. `reviewsvc audit verify` ends with 0 VERIFIED,
+1 TAMPERED, 2 INCOMPLETE or SELF-CONSISTENT, 3 could not run.
 """
 
 

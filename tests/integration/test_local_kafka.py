@@ -59,11 +59,13 @@ def test_further_listeners_ask_for_a_log_in_and_records_outlive_a_restart(tmp_pa
     }
     start = {"listeners": listeners, "properties": properties, "scram": {"capture": "right"}}
     with Kafka.start(tmp_path, **start) as broker:
-        assert _send(broker.addresses["INSIDE"], "kept", **login) == 0
+        known = broker.addresses
+        assert _send(known["INSIDE"], "kept", **login) == 0
         with pytest.raises(FolderInUseError), Kafka.start(tmp_path):
             pass
     assert (tmp_path / "server.properties").stat().st_mode & 0o077 == 0
     with Kafka.start(tmp_path, **start) as broker:
+        assert broker.addresses == known, "producers were told of it"
         assert _end(broker.bootstrap_servers, "kept") == 1
 
 

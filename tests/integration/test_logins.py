@@ -3,14 +3,16 @@
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from reviewsvc import cli
-from reviewsvc.db import logins
+from reviewsvc.db import logins, schema
 from reviewsvc.db.hot.connection import RoleError, connect
+from reviewsvc.db.schema import GROUPS
 
 pytestmark = pytest.mark.real
 
@@ -38,6 +40,41 @@ def test_made_again_it_has_the_new_password(owner_url: str, login: str) -> None:
     connect(after, "read").close()
     with pytest.raises(psycopg.OperationalError):
         connect(before, "read")
+
+
+@pytest.fixture
+def plain_owner_url(empty_owner_url: str) -> Iterator[str]:
+    """An owner as services that are rented give one: no superuser, who may make roles."""
+    name = f"plain_{secrets.token_hex(4)}"
+    url = logins._as(empty_owner_url, name, "plain")
+    owned = sql.SQL("ALTER DATABASE {} OWNER TO {}")
+    with psycopg.connect(empty_owner_url) as session:
+        session.execute(
+            sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD 'plain'").format(sql.Identifier(name))
+        )
+        session.execute(owned.format(sql.Identifier(session.info.dbname), sql.Identifier(name)))
+        for group in GROUPS:
+            grant = sql.SQL("GRANT {} TO {} WITH ADMIN OPTION")
+            session.execute(grant.format(sql.Identifier(f"reviewsvc_{group}"), sql.Identifier(name)))
+    yield url
+    with psycopg.connect(empty_owner_url) as session:
+        session.execute(owned.format(sql.Identifier(session.info.dbname), sql.SQL("CURRENT_USER")))
+        session.execute(sql.SQL("DROP OWNED BY {0} CASCADE").format(sql.Identifier(name)))
+        session.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_an_owner_who_is_no_superuser_upgrades_and_makes_log_ins_again_and_again(
+    plain_owner_url: str, login: str
+) -> None:
+    for password in ("first", "second"):
+        schema.upgrade(plain_owner_url)
+        url = logins.make(plain_owner_url, login, password, ["web"])
+        connect(url, "web").close()
+
+
+def test_who_may_do_more_is_made_no_log_in(owner_url: str) -> None:
+    with pytest.raises(logins.LoginError, match="may do more than a process may"):
+        logins.make(owner_url, str(urlsplit(owner_url).username), "password", ["web"])
 
 
 def test_nobody_becomes_the_owner_this_way(owner_url: str, login: str) -> None:
