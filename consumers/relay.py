@@ -55,6 +55,7 @@ class Relay:
         self._relays: dict[int, LogRelay] = {}
         self._faults: dict[str, tuple[float, str]] = {}
         self._again: dict[int, float] = {}
+        self._stood: dict[int, int] = {}
 
     def reasons(self) -> Sequence[str]:
         """Why it is not ready; asked by the health server from its thread."""
@@ -84,7 +85,10 @@ class Relay:
         for log in relays.logs(self._means.connection):
             moved = self._move(self._means, log) or moved
             relay = self._relays.get(log.log_id)
-            behind += max(log.size - 1 - relay.seen, 0) if relay else 0
+            if relay:
+                self._stood[log.log_id] = relay.seen
+            if relay or log.name in self._faults:
+                behind += max(log.size - 1 - self._stood.get(log.log_id, 0), 0)
         _BEHIND.set(behind)
         return moved
 

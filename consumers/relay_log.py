@@ -71,6 +71,8 @@ class LogRelay:
                 self._commit(self.seen, ())
             return None
         leaving = relaying.read(self._means.connection, self._means.keyring, log, self.seen)
+        if leaving.messages:
+            relay_place.check_topic(self._means.admin, self._target)
         if leaving.messages or leaving.up_to - self._kept >= _MOST_UNNOTED:
             self._commit(leaving.up_to, leaving.messages)
         self.seen = leaving.up_to

@@ -37,6 +37,14 @@ class Target(NamedTuple):
         return TopicPartition(self.topic, 0)
 
 
+def check_topic(admin: KafkaAdminClient, target: Target) -> None:
+    """Raise PlaceLostError if the topic is another one by now: its readers never got what was sent before."""
+    if str(broker.topic_id(admin, target.topic)) != target.topic_id:
+        raise PlaceLostError(
+            f"the topic {target.topic} was deleted and made again while {target.log} was being sent"
+        )
+
+
 def find(settings: KafkaSettings, admin: KafkaAdminClient, target: Target, floor: Floor | None) -> int | None:
     """Return the seq up to which the log was sent; call it after `init_transactions`, which ends what hung.
 

@@ -121,7 +121,10 @@ def told(error: BaseException) -> str:
         return f"it broke off by {type(error).__name__}: {' '.join(str(error).split())}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error).strip()
+    if type(error).__module__.partition(".")[0] in OURS:
+        return str(error).strip()
+    # What the driver said, without SQLAlchemy's words around it.
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 if __name__ == "__main__":

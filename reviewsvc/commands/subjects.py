@@ -155,8 +155,9 @@ def _write_export(made: "Exported", output: Path | None) -> None:
 
 
 def _carry_out(house: "House", erasure_id: UUID, *, as_json: bool) -> None:
-    """Erase what is agreed to, in the worker's role: only it may destroy keys."""
+    """Erase what is agreed to, in the worker's role, which alone may destroy keys; else the worker does."""
     from reviewsvc.config import erasure_journal
+    from reviewsvc.db.hot.connection import RoleError
     from reviewsvc.db.sessions import Sessions
     from reviewsvc.outside.erasure_journal import ErasureJournal
     from reviewsvc.usecases import erasure, erasures
@@ -166,6 +167,8 @@ def _carry_out(house: "House", erasure_id: UUID, *, as_json: bool) -> None:
     sessions = Sessions(house.settings.database_url, "worker", size=1)
     try:
         erasure.run(Desk(sessions, house.keyring), journal, erasure_id, at=house.at)
+    except RoleError:
+        click.echo("The worker carries it out; `reviewsvc subjects list` says when it has.", err=True)
     finally:
         sessions.close()
     _tell(house, erasures.get(house.sessions, house.keyring, erasure_id), as_json=as_json)

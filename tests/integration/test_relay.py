@@ -173,19 +173,21 @@ def test_a_place_that_kafka_forgot_is_found_at_the_topics_end(
     assert [value["seq"] for _, value in topics.read(topics.labels)] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("is_new", [True, False], ids=["before the relay starts", "while it runs"])
 def test_a_topic_that_was_made_again_stops_the_log_and_says_so(
-    bank: Bank, topics: Topics, make_relay: MakeRelay, monkeypatch: pytest.MonkeyPatch
+    bank: Bank, topics: Topics, make_relay: MakeRelay, monkeypatch: pytest.MonkeyPatch, *, is_new: bool
 ) -> None:
     monkeypatch.setattr("consumers.relay._TROUBLED_SECONDS", -1.0)
     decided(bank, 0, 2)
-    drain(make_relay())
+    relay = make_relay()
+    drain(relay)
     admin = broker.admin(topics.kafka, client_id="test")
     admin.delete_topics([topics.labels])
     assert eventually(lambda: topics.labels not in admin.list_topics())
     broker.create_topics(admin, {topics.labels: 3})
     admin.close()
     decided(bank, 2, 3)
-    relay = make_relay()
+    relay = make_relay() if is_new else relay
     drain(relay, may_stop=True)
     assert topics.read(topics.labels) == []
     assert any("was deleted and made again" in reason for reason in relay.reasons())

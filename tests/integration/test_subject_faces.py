@@ -2,13 +2,17 @@
 
 import io
 import json
+import secrets
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from reviewsvc import cli
+from reviewsvc.db import logins
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.domain.verdict import Verdict
 from reviewsvc.usecases import erasure, erasures
@@ -128,3 +132,21 @@ def test_the_command_line_asks_a_second_person_where_one_is_needed(
     house = eraser.bank.house
     assert erasures.get(house.sessions, house.keyring, done["erasure_id"]).status == "done"
     assert eraser.verified().verdict is Verdict.VERIFIED
+
+
+def test_a_log_in_that_may_not_destroy_keys_leaves_an_erasure_to_the_worker(
+    eraser: Eraser, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"web_{secrets.token_hex(4)}"
+    monkeypatch.setenv("DATABASE_URL", logins.make(owner_url, name, "password", ["web"]))
+    monkeypatch.setenv("REVIEWSVC_KEKS", KEK_BYTES.hex())
+    monkeypatch.setenv("REVIEWSVC_ORIGIN", ORIGIN)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["subjects", "erase", "subject of p-1", "--reason", "letter", "--json"])
+    told = capsys.readouterr()
+    assert (ended.value.code, json.loads(told.out)["status"]) == (0, "approved")
+    assert "The worker carries it out" in told.err
+    assert erasure.step(eraser.desk, eraser.journal, at=datetime.now(UTC)) == 1
+    assert eraser.verified().verdict is Verdict.VERIFIED
+    with psycopg.connect(owner_url) as session:
+        session.execute(f"DROP ROLE {name}")
