@@ -45,6 +45,8 @@ _KEY: Final = {
 
 def describe(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
     """Add to each operation of the document its id, its permission, and an example of its body; return it."""
+    for tag in spec.get("tags", ()):
+        tag["name"] = tag["name"].removeprefix("api-")
     for rule in app.url_map.iter_rules():
         item = spec["paths"].get(_PART.sub(r"{\1}", rule.rule), {})
         for method in sorted(item.keys() & {each.lower() for each in rule.methods or ()}):
@@ -53,6 +55,7 @@ def describe(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(app: Flask, said: dict[str, Any], endpoint: str, method: str) -> None:
+    said["tags"] = [tag.removeprefix("api-") for tag in said.get("tags", ())]
     said["operationId"] = endpoint.removeprefix("api-").replace("-", "_").replace(".", "_")
     said["description"] = "\n\n".join(filter(None, [said.get("description"), _who(app, endpoint, method)]))
     shown = declared(app.view_functions[endpoint], method)

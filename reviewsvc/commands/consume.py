@@ -8,9 +8,9 @@ def consume() -> None:
     """Capture from Kafka, or relay to it."""
 
 
-@consume.command(short_help="Capture predictions and outcomes.")
+@consume.command(short_help="Capture predictions.")
 def capture() -> None:
-    """Capture every prediction and outcome, exactly once, until told to stop."""
+    """Capture every prediction, exactly once, until told to stop."""
     from consumers.__main__ import run
 
     run("capture")
