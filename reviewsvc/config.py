@@ -17,6 +17,7 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 DATA_DIR: Final = Path(".reviewsvc")
 _KEK: Final = "REVIEWSVC_KEK_FILE"
+_SHORTEST_SECRET: Final = 16
 UNFIT: Final = {"int": "must be a whole number.", "bool": "must be true or false."}
 
 Network = IPv4Network | IPv6Network
@@ -59,8 +60,10 @@ def _bucket(value: str) -> None:
 
 
 def _http(value: str) -> None:
-    if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
-        raise ValidationError("must be like https://tsa.example.org/tsr.")
+    parts = urlsplit(value)
+    # It stands on pages and in logs, so that it must hold no password.
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+        raise ValidationError("must be like https://tsa.example.org/tsr, without a user.")
 
 
 def _host_and_port(value: str) -> None:
@@ -87,6 +90,11 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ValidationError(
             "must be addresses or networks like 10.0.0.0/8, separated by commas."
         ) from error
+
+
+def _long(value: str) -> None:
+    if value and len(value) < _SHORTEST_SECRET:
+        raise ValidationError(f"must have at least {_SHORTEST_SECRET} characters: openssl rand -hex 32.")
 
 
 def _setting(name: str, default: Any, check: Callable[[Any], None] | None = None, **extra: Any) -> Any:  # noqa: ANN401 - any setting's type
@@ -164,7 +172,7 @@ class Settings:
     siem_keyfile: str = _setting("REVIEWSVC_SIEM_KEYFILE", "")
     second_person: tuple[str, ...] = _setting("REVIEWSVC_SECOND_PERSON", (), kind="names")
     backup_days: int = _setting("REVIEWSVC_BACKUP_DAYS", 35, _whole(0, 3650))
-    secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", secret=True)
+    secret_key: str = _setting("REVIEWSVC_SECRET_KEY", "", _long, secret=True)
     data_dir: Path = _setting("REVIEWSVC_DATA_DIR", DATA_DIR, kind="path")  # noqa: RUF009 - a Path never changes
     export_dir: str = _setting("REVIEWSVC_EXPORT_DIR", "")
     export_days: int = _setting("REVIEWSVC_EXPORT_DAYS", 7, _whole(1, 365))

@@ -16,7 +16,7 @@ from reviewsvc.web.services import services
 blueprint = Blueprint("labels", __name__)
 
 _PATH: Final = "/labels"
-_MEDIA: Final = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
+_FILES: Final = {"csv": ("text/csv", labels.as_sheet), "jsonl": ("application/x-ndjson", labels.as_lines)}
 
 
 @blueprint.get(_PATH)
@@ -53,8 +53,8 @@ def download(model: str, form: str) -> Response:
     """Give all labels of a model as a file, as a stream."""
     held, found = services(), signed_in()
     batches = labels.stream(held.desk, model, None, actor=found.actor, at=held.clock())
-    media = _MEDIA[form]
-    answer = Response(labels.FORMATS[media](batches), content_type=f"{media}; charset=utf-8")
+    media, write = _FILES[form]
+    answer = Response(write(batches), content_type=f"{media}; charset=utf-8")
     answer.headers.set("Content-Disposition", "attachment", filename=f"labels-{model}.{form}")
     return answer
 

@@ -9,6 +9,7 @@ from reviewsvc.domain.contract_reference import Band, band_of
 from reviewsvc.domain.events import Event
 from reviewsvc.domain.explanation import read_explanation
 from reviewsvc.domain.shares import percent
+from reviewsvc.domain.visible import visible
 
 KEYS = "123456789"
 _Z = 1.96
@@ -100,7 +101,12 @@ def show_weights(contract: Contract, event: Event) -> tuple[Weight, ...]:
     labels = {field.name: field.label for field in contract.fields}
     largest = max(abs(one.value) for one in explained.attributions) or 1.0
     return tuple(
-        Weight(labels.get(one.feature, one.feature), f"{one.value:+.3g}", one.value, one.value / largest)
+        Weight(
+            labels.get(one.feature) or visible(one.feature),
+            f"{one.value:+.3g}",
+            one.value,
+            one.value / largest,
+        )
         for one in explained.attributions
     )
 

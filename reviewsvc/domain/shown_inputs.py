@@ -9,6 +9,7 @@ from reviewsvc.domain.contract import Contract, InputField, unit_text
 from reviewsvc.domain.contract_examine import examine, input_object
 from reviewsvc.domain.contract_reference import unusual
 from reviewsvc.domain.events import Event
+from reviewsvc.domain.visible import visible
 
 _LONGEST = 20_000
 _WORDS = {True: "yes", False: "no"}
@@ -39,7 +40,7 @@ def show_inputs(contract: Contract, event: Event) -> tuple[ShownInput, ...]:
         return _by_reference(event)
     sent = input_object(bytes(event.input).decode())
     if sent is None:
-        text = bytes(event.input).decode()[:_LONGEST]
+        text = visible(bytes(event.input).decode()[:_LONGEST])
         return (ShownInput("input", "Input", text, form="json", unusual="no object", broken=True),)
     _, faults = examine(contract, event, event.output.confidence)
     broken = {fault.field: fault.text for fault in faults if fault.field >= 0}
@@ -74,11 +75,11 @@ def _shown(field: InputField, value: Any) -> tuple[str, str]:  # noqa: ANN401 - 
     if value is UNSET or value is None:
         return "missing", ""
     if field.view == "json" or isinstance(value, dict | list):
-        return "json", json.dumps(value, ensure_ascii=False, indent=2)[:_LONGEST]
+        return "json", visible(json.dumps(value, ensure_ascii=False, indent=2)[:_LONGEST])
     if field.view == "image" and isinstance(value, str) and value.startswith("https://"):
-        return "image", value
+        return "image", visible(value)
     if field.view == "text":
-        return "text", str(value)[:_LONGEST]
+        return "text", visible(str(value)[:_LONGEST])
     labels = {choice.value: choice.label for choice in field.values}
     if isinstance(value, str | int) and not isinstance(value, bool) and value in labels:
         return "number", labels[value]
@@ -90,7 +91,7 @@ def _plain(value: Any, *, grouped: bool) -> str:  # noqa: ANN401 - as it was sen
         return _WORDS[value]
     if isinstance(value, int | float):
         return f"{value:,}" if grouped else str(value)
-    return str(value)[:_LONGEST]
+    return visible(str(value)[:_LONGEST])
 
 
 def _tail(field: InputField, value: Any) -> str:  # noqa: ANN401 - as it was sent
@@ -102,7 +103,9 @@ def _tail(field: InputField, value: Any) -> str:  # noqa: ANN401 - as it was sen
 def _unknown(name: str, value: Any, contract: Contract) -> ShownInput:  # noqa: ANN401 - as it was sent
     form, text = _shown(InputField(name, "json", name), value)
     is_refused = contract.other_fields == "refused"
-    return ShownInput(name, name, text, value, form, unusual="not in the contract", broken=is_refused)
+    return ShownInput(
+        name, visible(name), text, value, form, unusual="not in the contract", broken=is_refused
+    )
 
 
 def _by_reference(event: Event) -> tuple[ShownInput, ...]:
@@ -114,7 +117,7 @@ def _by_reference(event: Event) -> tuple[ShownInput, ...]:
         ShownInput(
             "input_ref",
             "Input, by reference",
-            event.input_ref,
+            visible(event.input_ref),
             form="image" if is_link else "text",
             about=about,
             href=event.input_ref if is_link else None,

@@ -44,8 +44,6 @@ _EXPORTS: Final = {
     "download": "took a bundle",
     "access_report": "took this report",
 }
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +177,4 @@ def _lines(sessions: Sessions, span: rows.Span) -> Iterator[bytes]:
 def _texts(one: Access) -> tuple[object, ...]:
     case_seq = one.case[1] if one.case else None
     told = (one.who, one.actor, one.kind, one.why, one.model, one.subject, one.case_log, case_seq)
-    return tuple(_plain(each) for each in (rfc3339(microseconds(one.at)), *told, one.log, one.seq))
-
-
-def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return tuple(csv_text.plain(each) for each in (rfc3339(microseconds(one.at)), *told, one.log, one.seq))

@@ -54,6 +54,10 @@ def read_policy(path: Path) -> Policy:
     except (OSError, PolicyError, NoteError) as fault:
         raise AnchorChoiceError(f"the witnesses' policy {path} cannot be used: {fault}") from fault
     taken = sorted(each.name for each in policy.witnesses if each.name in _OURS)
+    if any("@" in (each.url or "") for each in policy.witnesses):
+        raise AnchorChoiceError(
+            f"{path}: a witness's address stands on pages and in logs, so it must hold no user or password"
+        )
     if taken:
         raise AnchorChoiceError(f"{path}: {taken[0]} is what another anchor is called; rename the witness")
     return policy

@@ -23,6 +23,7 @@ from reviewsvc.domain.showing import (
     show_weights,
 )
 from reviewsvc.domain.shown_inputs import ShownInput, show_inputs
+from reviewsvc.domain.visible import visible
 from reviewsvc.usecases import case_log, dossiers, stories
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.dossiers import TaskMissingError
@@ -130,9 +131,9 @@ def _assemble(
         created_at=row.created_at,
         overdue=row.overdue,
         question=contract.question or "What is the right answer?",
-        subject=event.subject or event.prediction_id,
+        subject=visible(event.subject or event.prediction_id),
         at=event.predicted_at,
-        model=Model(contract.title or row.model, event.model.version),
+        model=Model(contract.title or row.model, visible(event.model.version)),
         contract_version=row.contract_version,
         answer=show_answer(contract, event, blind=blind),
         choices=show_choices(contract, event, blind=blind),

@@ -128,6 +128,13 @@ def as_csv(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
         yield csv_text.as_csv([_texts(one) for one in batch])
 
 
+def as_sheet(batches: Iterator[list[LabelRecord]]) -> Iterator[bytes]:
+    """Write the same for a spreadsheet: a text that it would take for a formula begins with an apostrophe."""
+    yield csv_text.as_csv([FIELDS])
+    for batch in batches:
+        yield csv_text.as_csv([map(csv_text.plain, _texts(one)) for one in batch])
+
+
 FORMATS: Final[dict[str, Callable[[Iterator[list[LabelRecord]]], Iterator[bytes]]]] = {
     "application/x-ndjson": as_lines,
     "text/csv": as_csv,

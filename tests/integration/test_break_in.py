@@ -223,3 +223,13 @@ def test_no_address_and_no_field_makes_the_service_fail(make_site: Callable[...,
         assert chief.post(path, **fields).status_code == 400, path
     refused = chief.post("/people", login="eve", name="Eve", password="x" * 5_000)
     assert (refused.status_code, "1 to 1024 characters" in refused.text) == (422, True)
+
+
+def test_no_text_of_a_producer_is_a_formula_in_a_sheet(site: Site, bank: Bank) -> None:
+    bank.decided(bank.person("rita"), "=1+1")
+    page = site.visitor("dora", Grant("data"))
+    assert ",'=1+1," in page.get("/labels/loans.csv").text
+    assert '"prediction_id":"=1+1"' in page.get("/labels/loans.jsonl").text
+    headers = bearer(site, "eve", Grant("data")) | {"Accept": "text/csv"}
+    told = page.client.get("/api/v1/labels?model=loans", headers=headers, buffered=True)
+    assert ",=1+1," in told.text

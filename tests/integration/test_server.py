@@ -42,7 +42,7 @@ def start(port: int, folder: Path, **more: str) -> subprocess.Popen[str]:
     environment = os.environ | {
         "DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
         "REVIEWSVC_KEK_FILE": "unread",
-        "REVIEWSVC_SECRET_KEY": "unread",
+        "REVIEWSVC_SECRET_KEY": "unread, but long enough",
         "REVIEWSVC_PORT": str(port),
         "REVIEWSVC_DATA_DIR": str(folder),
         **more,

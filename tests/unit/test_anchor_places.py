@@ -168,6 +168,7 @@ def test_a_mail_server_that_refuses_or_is_away_is_said() -> None:
 WITNESS = Signer("w.example", COSIGNATURE, bytes(32)).verifier().text()
 POLICIES = {
     f"quorum none\nwitness folder {WITNESS}\n".encode(): "rename",
+    f"witness a {WITNESS} https://me:secret@w.example\nquorum a\n".encode(): "no user or password$",
     b"witness a nonsense\nquorum a\n": "no verifier key",
     f"witness a {LOG.verifier().text()}\nquorum a\n".encode(): "04",
     b"": "quorum",

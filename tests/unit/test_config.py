@@ -84,7 +84,7 @@ def test_what_a_process_needs_is_missed_by_name() -> None:
     "name", ["DATABASE_URL", "REVIEWSVC_SECRET_KEY", "REVIEWSVC_ORIGIN", "REVIEWSVC_PORT"]
 )
 def test_a_setting_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said = {"DATABASE_URL": "postgresql://a:b@c/d", "REVIEWSVC_PORT": "81"}.get(name, "value")
+    said = {"DATABASE_URL": "postgresql://a:b@c/d", "REVIEWSVC_PORT": "81"}.get(name, "a-value-that-is-long")
     (tmp_path / "secret").write_text(f"{said}\n")
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
     assert str(getattr(config.load(name), name.lower().removeprefix("reviewsvc_"))) == said
@@ -100,16 +100,16 @@ def test_a_file_that_is_no_text_is_a_fault_and_shows_none_of_it(
 
 def test_secrets_and_addresses_with_passwords_never_show(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
-        monkeypatch.setenv(name, "open-sesame")
-    monkeypatch.setenv("DATABASE_URL", "postgresql://u:open-sesame@h/d")
-    monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://o:open-sesame@h/d")
-    assert "open-sesame" not in repr(config.load())
-    assert "open-sesame" not in str(config.load())
+        monkeypatch.setenv(name, "open-sesame-and-more")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:open-sesame-and-more@h/d")
+    monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://o:open-sesame-and-more@h/d")
+    assert "open-sesame-and-more" not in repr(config.load())
+    assert "open-sesame-and-more" not in str(config.load())
 
 
 def test_a_wrong_database_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "mysql://u:open-sesame@h/d")
-    assert "open-sesame" not in "".join(faults())
+    monkeypatch.setenv("DATABASE_URL", "mysql://u:open-sesame-and-more@h/d")
+    assert "open-sesame-and-more" not in "".join(faults())
 
 
 def test_a_database_address_keeps_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +131,8 @@ def test_a_database_address_keeps_its_options(monkeypatch: pytest.MonkeyPatch) -
             "OAUTHBEARER needs KAFKA_SASL_TOKEN_ENDPOINT",
         ),
         ({"KAFKA_SSL_CERTFILE": "/a.pem"}, "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE must be set together."),
+        ({"REVIEWSVC_SECRET_KEY": "short"}, "REVIEWSVC_SECRET_KEY must have at least 16 characters"),
+        ({"REVIEWSVC_ANCHOR_TSA_URL": "https://me:it@tsa.example"}, "REVIEWSVC_ANCHOR_TSA_URL must be like"),
         ({"REVIEWSVC_LEASE_MINUTES": "1"}, "REVIEWSVC_HEARTBEAT_SECONDS must be at most half"),
     ],
 )

@@ -37,6 +37,19 @@ def test_inputs_are_labelled_with_units_and_say_what_is_unusual() -> None:
     assert (income.label, income.unit, income.raw) == ("Income", "dollars", 12000)
 
 
+def test_marks_that_turn_the_order_of_letters_are_spelled_out_and_sent_on_as_they_are() -> None:
+    turned = "\u202e0001\u202c \u2067x\u2069"
+    told = "\\u202e0001\\u202c \\u2067x\\u2069"
+    sent = {"income": turned, "story": turned, "extra": {"a": turned}, turned: 1, "kind": "\u05e9\u200f"}
+    found = {one.name: one for one in show_inputs(contract(fields=FIELDS), event(sent))}
+    assert (found["income"].value, found["income"].raw) == (told, turned)
+    assert (found["story"].value, found[turned].label) == (told, told)
+    assert told in found["extra"].value
+    assert found["kind"].value == "\u05e9\u200f"
+    moved = event({}, explanation={"attributions": [{"feature": turned, "value": 1}]})
+    assert [weight.label for weight in show_weights(contract(fields=FIELDS), moved)] == [told]
+
+
 def test_inputs_that_break_the_contract_are_shown_as_they_were_sent() -> None:
     found = shown({"income": -5, "kind": None, "stranger": "who"}, other_fields="refused")
     assert found["income"] == ("number", "-5", "expected at least 0, got -5.0")
