@@ -23,11 +23,12 @@ def with_sorted_certificates(answer: bytes) -> bytes:
     """Return an answer with its certificates in order; one of another form as it is."""
     try:
         found = _certificates(answer)
+        held = [] if found is None else _parts(answer, found.content, found.end)
     except IndexError:
         return answer
     if found is None:
         return answer
-    parts = sorted(answer[each.begin : each.end] for each in _parts(answer, found.content, found.end))
+    parts = sorted(answer[each.begin : each.end] for each in held)
     return answer[: found.content] + b"".join(parts) + answer[found.end :]
 
 

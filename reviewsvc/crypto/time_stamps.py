@@ -5,11 +5,12 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import Certificate, InvalidVersion, load_pem_x509_certificates
 from rfc3161_client import (
     HashAlgorithm,
     TimestampRequestBuilder,
     TimeStampResponse,
+    TimeStampTokenInfo,
     VerificationError,
     VerifierBuilder,
     decode_timestamp_response,
@@ -48,7 +49,7 @@ def check(data: bytes, answer: bytes, roots: Sequence[Certificate]) -> datetime:
 
 def imprinted(data: bytes, answer: bytes) -> datetime:
     """Return the time in an answer that is about these bytes, whoever signed it. Raises TimeStampError."""
-    told = _read(answer).tst_info
+    told = _info(_read(answer))
     if told.message_imprint.message != sha256(data).digest():
         raise TimeStampError("it is about other bytes")
     return told.gen_time
@@ -64,14 +65,22 @@ def roots_in(path: Path) -> list[Certificate]:
 
 def _checked(data: bytes, answer: bytes, roots: Sequence[Certificate], nonce: int | None) -> datetime:
     response = _read(answer)
+    stamped: datetime = _info(response).gen_time
     builder = VerifierBuilder(roots=list(roots), nonce=nonce)
     try:
-        builder.build().verify_message(response, data)
         # The library raises where its message says why; False is kept for what it may say one day.
-        stamped: datetime = response.tst_info.gen_time
-    except (VerificationError, ValueError, TypeError) as fault:
+        builder.build().verify_message(response, data)
+    except (VerificationError, ValueError, TypeError, InvalidVersion) as fault:
         raise TimeStampError(f"the time stamp does not hold: {fault}") from fault
     return stamped
+
+
+def _info(response: TimeStampResponse) -> TimeStampTokenInfo:
+    """What is stamped, and when: the library reads it when it is first asked for."""
+    try:
+        return response.tst_info
+    except ValueError as fault:
+        raise TimeStampError(f"the answer is no time stamp: {fault}") from fault
 
 
 def _read(answer: bytes) -> TimeStampResponse:

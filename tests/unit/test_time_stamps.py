@@ -1,5 +1,6 @@
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,24 @@ def test_an_answer_that_does_not_hold_is_refused_and_said(tmp_path: Path, case: 
         with pytest.raises(AnchorError, match="time stamp") as error:
             anchor.keep(HEAD, 0)
     assert error.value.outcome == UNPROVED
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_an_answer_with_any_byte_changed_holds_or_is_refused_in_words(tmp_path: Path) -> None:
+    question = Question(b"bytes")
+    answer = make_authority(tmp_path)(question.encode())
+    roots = time_stamps.roots_in(tmp_path / "ca.pem")
+    refused = 0
+    for at in range(len(answer)):
+        for by in (0x01, 0x80, 0xFF):
+            changed = answer[:at] + bytes([answer[at] ^ by]) + answer[at + 1 :]
+            try:
+                question.check(changed, roots)
+            except TimeStampError:
+                refused += 1
+            with suppress(TimeStampError):
+                time_stamps.imprinted(b"bytes", changed)
+    assert refused > len(answer)
 
 
 def test_another_authoritys_stamp_does_not_hold(tmp_path: Path) -> None:
