@@ -1,15 +1,14 @@
 """Health of the processes that serve no pages: /healthz, /readyz and /metrics on a port of their own."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from reviewsvc import telemetry
+from reviewsvc.listening import BoundedServer, QuietHandler, answering
 
 Reasons = Callable[[], Sequence[str]]
 
@@ -77,30 +76,21 @@ def served(health: Health, *, host: str, port: int) -> Iterator[int]:
     Port 0 takes a free one. Raises PortTakenError if the address cannot be listened on.
     """
     try:
-        server = ThreadingHTTPServer((host, port), _handler(health))
+        server = BoundedServer((host, port), _handler(health))
     except OSError as error:
         raise PortTakenError(
             f"Cannot listen on {host}:{port} ({error.strerror}); set REVIEWSVC_HEALTH_PORT to a free port."
         ) from error
-    server.daemon_threads = True
     _log.info("health served", host=host, port=server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(server, "health") as taken:
+        yield taken
 
 
-def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(health: Health) -> type[QuietHandler]:
+    class Handler(QuietHandler):
         timeout = REQUEST_SECONDS
-        server_version = "reviewsvc"
-        sys_version = ""
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - http.server's name
             said = answer(health, self.path)
             self.send_response(said.status)
             self.send_header("Content-Type", said.media)
@@ -108,8 +98,5 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
             self.wfile.write(said.body)
-
-        def log_message(self, *_args: object) -> None:
-            """Stay silent: a probe each few seconds is no event."""
 
     return Handler

@@ -5,24 +5,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter
 
 from reviewsvc import health, telemetry
 from reviewsvc.crypto.cosigner import Cosigner, NotCosignedError, log_keys
-from reviewsvc.crypto.notes import NoteError
+from reviewsvc.crypto.notes import NoteError, Verifier
 from reviewsvc.domain.signing import SigningError
 from reviewsvc.domain.witnessing import MOST_BYTES, PATH, SIZE_MEDIA
+from reviewsvc.listening import BoundedServer, QuietHandler, answering
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
 
-_SECONDS: Final = 10.0
-_AT_ONCE: Final = 64
 _TEXT: Final = "text/plain; charset=utf-8"
 _ANSWERED = Counter("reviewsvc_witness_answers", "Requests to cosign, by the status answered.", ["status"])
 _log = telemetry.logger("witness")
@@ -32,56 +29,69 @@ class WitnessError(RuntimeError):
     """The witness cannot start; the text says why."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
+class KnownLogs:
+    """The logs that are cosigned, as their file says: read again when it changes, or when told to."""
 
-    def __init__(self, address: tuple[str, int], cosigner: Cosigner) -> None:
-        self.cosigner = cosigner
-        self._free = threading.BoundedSemaphore(_AT_ONCE)
+    def __init__(self, path: Path, cosigner: Cosigner) -> None:
+        self._path, self._cosigner = path, cosigner
+        self._seen = _stamp(path)
+        self._lock = threading.Lock()
+        self.fault = ""
+
+    def look(self, *, again: bool = False) -> None:
+        """Read the file if it is another than before; one with a fault is told, and changes nothing."""
+        with self._lock:
+            stamp = _stamp(self._path)
+            if stamp == self._seen and not again:
+                return
+            self._seen = stamp
+            try:
+                self._cosigner.know(read_logs(self._path))
+            except WitnessError as fault:
+                self.fault = f"{fault}; the keys that were read before still hold"
+                _log.error("the logs are not read again", reason=self.fault)
+            else:
+                self.fault = ""
+                _log.info("the logs are read again", logs=self._cosigner.origins)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+class _Server(BoundedServer):
+    def __init__(self, address: tuple[str, int], cosigner: Cosigner, known: KnownLogs | None) -> None:
+        self.cosigner, self.known = cosigner, known
         super().__init__(address, _Handler)
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
-        # Whoever holds connections open must not take all memory: beyond so many, one is closed at once.
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
 
-    def process_request_thread(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - socketserver's types
-        """Say in a line that a caller left; whatever else is wrong was answered before."""
-        _log.info("a caller left", peer=str(client_address))
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
-    timeout = _SECONDS
-    server_version = "reviewsvc"
-    sys_version = ""
     server: _Server
 
-    def do_GET(self) -> None:
-        said = health.answer(health.Health(ready=self._reasons), self.path)
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        said = health.answer(health.Health(ready=self._reasons, remarks=self._remarks), self.path)
         self._answer(said.status, said.media, said.body)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
         if self.path != PATH:
             self.close_connection = True
             self._answer(HTTPStatus.NOT_FOUND, _TEXT, f"POST {PATH}\n".encode())
             return
         body = self._body()
         if body is not None:
+            self._look()
             self._answer(*_cosign(self.server.cosigner, body))
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
+        if self.headers.get_all("Content-Length", [])[1:] or "Transfer-Encoding" in self.headers:
+            wrong, why = HTTPStatus.LENGTH_REQUIRED, "one Content-Length is due, and no Transfer-Encoding"
+        elif not (length.isascii() and length.isdigit()):
             wrong, why = HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing"
         elif len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
             wrong, why = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MOST_BYTES} bytes are taken"
@@ -107,8 +117,13 @@ class _Handler(BaseHTTPRequestHandler):
             return [str(error)]
         return []
 
-    def log_message(self, *_args: object) -> None:
-        """Stay silent: what is worth a line is logged where it is judged."""
+    def _remarks(self) -> list[str]:
+        self._look()
+        return [self.server.known.fault] if self.server.known and self.server.known.fault else []
+
+    def _look(self) -> None:
+        if self.server.known:
+            self.server.known.look()
 
 
 def _cosign(cosigner: Cosigner, body: bytes) -> tuple[HTTPStatus, str, bytes]:
@@ -128,27 +143,24 @@ def _cosign(cosigner: Cosigner, body: bytes) -> tuple[HTTPStatus, str, bytes]:
     except SigningError as error:
         status, told = HTTPStatus.INTERNAL_SERVER_ERROR, "the witness cannot use its state\n"
         _log.error("could not cosign", reason=str(error))
+    except Exception as error:  # noqa: BLE001 - whoever asks is answered, whatever nobody thought of
+        status, told = HTTPStatus.INTERNAL_SERVER_ERROR, "the witness is in trouble\n"
+        _log.exception("could not cosign", kind=type(error).__name__)
     _ANSWERED.labels(int(status)).inc()
     return status, media, told.encode()
 
 
 @contextmanager
-def served(cosigner: Cosigner, host: str, port: int) -> Iterator[int]:
+def served(cosigner: Cosigner, host: str, port: int, known: KnownLogs | None = None) -> Iterator[int]:
     """Answer over HTTP until the block ends; yield the port. Raises WitnessError if it is taken."""
     try:
-        server = _Server((host, port), cosigner)
+        server = _Server((host, port), cosigner, known)
     except OSError as error:
         raise WitnessError(
             f"Cannot listen on {host}:{port} ({error.strerror}); set REVIEWSVC_PORT."
         ) from error
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="witness", daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(server, "witness") as taken:
+        yield taken
 
 
 def main(settings: "Settings") -> None:
@@ -156,17 +168,19 @@ def main(settings: "Settings") -> None:
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    cosigner = _cosigner(settings)
+    path, keys = Path(settings.witness_logs_file), Path(settings.witness_key_file)
+    cosigner = Cosigner(keys, Path(settings.witness_state_file or f"{keys}.state"), read_logs(path))
     cosigner.tips()
-    with served(cosigner, settings.bind, settings.port) as port:
+    known = KnownLogs(path, cosigner)
+    signal.signal(signal.SIGHUP, lambda *_: known.look(again=True))
+    with served(cosigner, settings.bind, settings.port, known) as port:
         _log.info("witnessing", port=port, logs=cosigner.origins)
         stop.wait()
 
 
-def _cosigner(settings: "Settings") -> Cosigner:
-    path, keys = Path(settings.witness_logs_file), Path(settings.witness_key_file)
+def read_logs(path: Path) -> list[Verifier]:
+    """Read the verifier keys of the logs that are cosigned. Raises WitnessError."""
     try:
-        logs = log_keys(path.read_text("utf-8"))
+        return log_keys(path.read_text("utf-8"))
     except (NoteError, OSError, UnicodeDecodeError) as fault:
         raise WitnessError(f"{path} has no keys of logs that can be cosigned: {fault}") from fault
-    return Cosigner(keys, Path(settings.witness_state_file or f"{keys}.state"), logs)

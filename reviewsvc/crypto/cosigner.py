@@ -57,9 +57,12 @@ class Cosigner:
             )
         self._state = SignerState(state, remedy=_REMEDY)
         self._clock = clock
-        self._logs: dict[str, list[Verifier]] = {}
-        for each in logs:
-            self._logs.setdefault(each.name, []).append(each)
+        self.know(logs)
+
+    def know(self, logs: Sequence[Verifier]) -> None:
+        """Cosign these logs from now on, by their keys, and no others."""
+        # One assignment: whoever is answered meanwhile sees the logs of before, or those of now.
+        self._logs = _by_name(logs)
 
     @property
     def origins(self) -> list[str]:
@@ -114,6 +117,13 @@ class Cosigner:
     def _lines(self, text: str) -> str:
         now = max(1, int(self._clock()))
         return "".join(each.line(text, now) for each in self._signers)
+
+
+def _by_name(logs: Sequence[Verifier]) -> dict[str, list[Verifier]]:
+    found: dict[str, list[Verifier]] = {}
+    for each in logs:
+        found.setdefault(each.name, []).append(each)
+    return found
 
 
 def make_keys(path: Path, name: str, state: Path, *, new_state: bool = False) -> list[Signer]:

@@ -223,6 +223,10 @@ def test_a_state_that_cannot_be_written_or_is_gone_cosigns_nothing(
         patched.setattr(owned_files, "replace", full)
         told = post(port, HONEST.request(0, 3))
     assert (told.status, "—" in told.body) == (500, False)
+    good = (tmp_path / "state").read_bytes()
+    for half in (b"", good[:9], good[:-2]):
+        (tmp_path / "state").write_bytes(half)
+        assert post(port, HONEST.request(0, 3)).status == HTTPStatus.INTERNAL_SERVER_ERROR
     (tmp_path / "state").unlink()
     assert post(port, HONEST.request(0, 3)).status == HTTPStatus.INTERNAL_SERVER_ERROR
     called = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
