@@ -55,6 +55,12 @@ class LogRelay:
             topic_id = str(broker.topic_id(means.admin, topic))
             self._target = Target(means.origin, log.name, topic, topic_id)
             floor = relays.floor(means.connection, log.log_id, topic)
+            if (
+                floor
+                and floor.topic_id != topic_id
+                and relaying.is_accepted(means.connection, topic, topic_id)
+            ):
+                floor = None
             found = relay_place.find(means.kafka, means.admin, self._target, floor)
             self.seen = relay_place.NOTHING_SENT if found is None else found
             _check_held(log, self.seen)

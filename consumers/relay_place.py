@@ -41,7 +41,8 @@ def check_topic(admin: KafkaAdminClient, target: Target) -> None:
     """Raise PlaceLostError if the topic is another one by now: its readers never got what was sent before."""
     if str(broker.topic_id(admin, target.topic)) != target.topic_id:
         raise PlaceLostError(
-            f"the topic {target.topic} was deleted and made again while {target.log} was being sent"
+            f"the topic {target.topic} was deleted and made again while {target.log} was being sent; its readers "
+            f"must know first, then `reviewsvc topics accept {target.topic}`"
         )
 
 
@@ -62,7 +63,8 @@ def find(settings: KafkaSettings, admin: KafkaAdminClient, target: Target, floor
     if found is None and not same:
         raise PlaceLostError(
             f"the topic {target.topic} was deleted and made again since entry {floor.seq} of {target.log} "
-            "was sent; its readers must know first. See docs/runbooks/relay-stopped.md."
+            f"was sent; its readers must know first, then `reviewsvc topics accept {target.topic}`. See "
+            "docs/runbooks/relay-stopped.md."
         )
     return max(floor.seq if same else NOTHING_SENT, found or NOTHING_SENT)
 

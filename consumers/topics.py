@@ -20,6 +20,15 @@ def wanted(kafka: "Kafka") -> list[str]:
     ]
 
 
+def id_of(kafka: "Kafka", topic: str) -> str:
+    """Ask the brokers for a topic's id. Raises TopicError, UnreachableError."""
+    client = broker.admin(from_settings(kafka), client_id="reviewsvc-topics")
+    try:
+        return str(broker.topic_id(client, topic))
+    finally:
+        client.close()
+
+
 def create(kafka: "Kafka", *, keep_ms: int | None = None) -> dict[str, bool]:
     """Create the topics that do not exist yet; say of each whether it was made now.
 

@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "signer": Target("reviewsvc.commands.signer:signer", "Sign checkpoints, behind a socket."),
     "witness": Target("reviewsvc.commands.witness:witness", "Cosign checkpoints of logs, over HTTP."),
     "db": Target("reviewsvc.commands.db:db", "Make and upgrade the tables."),
-    "topics": Target("reviewsvc.commands.topics:topics", "Create the Kafka topics."),
+    "topics": Target("reviewsvc.commands.topics:topics", "Create the Kafka topics, accept one made again."),
     "apply": Target("reviewsvc.commands.apply:apply", "Apply contracts, policies and queues from files."),
     "audit": Target("reviewsvc.commands.audit:audit", "Verify the logs, and publish them."),
     "keys": Target("reviewsvc.commands.keys:keys", "Make and change the keys that sign and wrap."),

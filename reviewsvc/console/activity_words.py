@@ -93,6 +93,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "hold_released": "Released a legal hold",
     "subject_export": "Exported what is held of a subject",
     "gap_consented": "Let a stopped partition go on: {object}",
+    "topic_accepted": "Let everything be sent again to a topic that was made again: {object}",
     "key_made": "Made a key of keyed hashes",
     "signing_key": "Said from when until when a key signs",
     "verification": "Verified {verified}",

@@ -74,6 +74,13 @@ class GapConsented(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields
     to_offset: int | None = None
 
 
+class TopicAccepted(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An operator lets the relay send everything again to a topic that was deleted and made again."""
+
+    topic: str
+    topic_id: str
+
+
 class Violations(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Faults of an input: the count, and (field's place in the contract, code) of at most 16."""
 
@@ -329,6 +336,7 @@ KINDS: dict[str, type[Facts]] = {
     "restore_adopted": RestoreAdopted,
     "gap": Gap,
     "gap_consented": GapConsented,
+    "topic_accepted": TopicAccepted,
     "prediction": Prediction,
     "quarantine": Quarantine,
     "document": Document,

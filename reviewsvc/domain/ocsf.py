@@ -199,6 +199,7 @@ _SERVICE: Final = {"name": "reviewsvc"}
 _ACTS: Final[dict[str, Callable[[Entry, Facts], _Act]]] = {
     "opened": _opened,
     "gap_consented": _thing(_UPDATE, "log", "log"),
+    "topic_accepted": _thing(_UPDATE, "topic", "topic"),
     "document": _document,
     "person_added": _account((1, "Create")),
     "person_enabled": _account((2, "Enable")),

@@ -340,6 +340,7 @@ _OBJECTS: dict[type[f.Facts], Callable[[Any], str]] = {
     f.SigningKey: lambda said: f"key:{said.vkey.split('+', 2)[1]}",
     f.Continuation: lambda said: f"log:{said.log}",
     f.GapConsented: lambda said: f"log:{said.log}",
+    f.TopicAccepted: lambda said: f"topic:{said.topic}",
     f.Anchor: lambda said: f"anchor:{said.anchor}:{said.outcome}",
     f.Export: lambda said: f"{said.what}:{said.model or '*'}",
     f.Decision: lambda said: f"decision:{said.decision}",

@@ -12,6 +12,7 @@ from reviewsvc.db.sealed import SealedEntry
 from reviewsvc.domain import restores
 from reviewsvc.domain.decisions import decision_record, may_end, read_ending
 from reviewsvc.domain.entries import Entry
+from reviewsvc.domain.facts import TopicAccepted
 from reviewsvc.domain.labels import is_label, label_record, read_label_entry
 from reviewsvc.usecases import opening
 from reviewsvc.usecases.keyring import Keyring
@@ -48,6 +49,15 @@ def before(connection: psycopg.Connection[Any], log: RelayedLog) -> list[Message
     value = _encode({"op": "continuation", **restores.told(log.name, first)})
     headers = [("kind", b"continuation"), *_place(log.name, 0)]
     return [Message(log.name.encode(), value, headers)]
+
+
+def is_accepted(connection: psycopg.Connection[Any], topic: str, topic_id: str) -> bool:
+    """Say whether an operator has accepted that a topic is another than was sent to, by its id."""
+    body = relays.accepted(connection, topic)
+    if body is None:
+        return False
+    said = msgspec.json.decode(_read_entry(body).facts, type=TopicAccepted)
+    return (said.topic, said.topic_id) == (topic, topic_id)
 
 
 def read(connection: psycopg.Connection[Any], keyring: Keyring, log: RelayedLog, after: int) -> Leaving:

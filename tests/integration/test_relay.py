@@ -17,9 +17,13 @@ from kafka import TopicPartition
 from consumers import broker
 from consumers.relay import Relay
 from consumers.settings import KafkaSettings
+from reviewsvc import cli
 from reviewsvc.config import Kafka, Settings
+from reviewsvc.db.hot.connection import connect
 from reviewsvc.domain.entries import Actor
+from reviewsvc.domain.verdict import Verdict
 from reviewsvc.usecases import answers, labels
+from reviewsvc.usecases.verification import verify
 from tests.fixtures.broker import MakeTopic
 from tests.fixtures.cases import SECOND, Bank, event, forget_subjects
 from tests.fixtures.house import RunProcesses
@@ -29,6 +33,7 @@ from tests.fixtures.processes import eventually
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("relay_turn")]
 DATA = Actor("token", "00000000-0000-7000-8000-00000000dada")
 MakeRelay = Callable[[], Relay]
+Accept = Callable[[str], tuple[object, str]]
 
 
 class Topics:
@@ -76,6 +81,32 @@ def make_relay(bank: Bank, topics: Topics, tmp_path: Path) -> MakeRelay:
         kek_file=str(kek),
     )
     return lambda: Relay(settings, threading.Event())
+
+
+@pytest.fixture
+def accept(
+    bank: Bank,
+    topics: Topics,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Accept:
+    """Types `reviewsvc topics accept TOPIC`; returns its exit code and what it said."""
+    settings = {
+        "DATABASE_URL": bank.database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": topics.kafka.bootstrap_servers[0],
+        "REVIEWSVC_KEK_FILE": str(tmp_path / "bank-kek"),
+        "REVIEWSVC_ORIGIN": ORIGIN,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def run(topic: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["topics", "accept", topic])
+        return ended.value.code, "".join(capsys.readouterr())
+
+    return run
 
 
 def drain(relay: Relay, *, may_stop: bool = False) -> None:
@@ -175,12 +206,20 @@ def test_a_place_that_kafka_forgot_is_found_at_the_topics_end(
 
 @pytest.mark.parametrize("is_new", [True, False], ids=["before the relay starts", "while it runs"])
 def test_a_topic_that_was_made_again_stops_the_log_and_says_so(
-    bank: Bank, topics: Topics, make_relay: MakeRelay, monkeypatch: pytest.MonkeyPatch, *, is_new: bool
+    bank: Bank,
+    topics: Topics,
+    make_relay: MakeRelay,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_new: bool,
 ) -> None:
     monkeypatch.setattr("consumers.relay._TROUBLED_SECONDS", -1.0)
     decided(bank, 0, 2)
+    assert "nothing was ever sent" in accept(topics.labels)[1]
     relay = make_relay()
     drain(relay)
+    assert "is the topic that was sent to" in accept(topics.labels)[1]
     admin = broker.admin(topics.kafka, client_id="test")
     admin.delete_topics([topics.labels])
     assert eventually(lambda: topics.labels not in admin.list_topics())
@@ -190,8 +229,19 @@ def test_a_topic_that_was_made_again_stops_the_log_and_says_so(
     relay = make_relay() if is_new else relay
     drain(relay, may_stop=True)
     assert topics.read(topics.labels) == []
-    assert any("was deleted and made again" in reason for reason in relay.reasons())
+    assert any(f"`reviewsvc topics accept {topics.labels}`" in reason for reason in relay.reasons())
     assert len(topics.read(topics.decisions)) == 3
+    code, told = accept(topics.labels)
+    assert (code, told.splitlines()[-1]) == (
+        0,
+        f"Everything of labels/loans/0 is sent again to {topics.labels}.",
+    )
+    drain(make_relay())
+    assert [value["seq"] for _, value in topics.read(topics.labels)] == [1, 2, 3]
+    assert len(topics.read(topics.decisions)) == 3
+    assert accept(topics.labels)[0] == 1
+    with connect(bank.database_url, "read") as conn:
+        assert verify(conn).verdict == Verdict.VERIFIED
 
 
 def test_what_does_not_open_any_more_leaves_as_a_withdrawal_and_stops_nothing(

@@ -30,6 +30,15 @@ _NOTE: Final = (
     "topic_id = EXCLUDED.topic_id, end_offsets = EXCLUDED.end_offsets, noted_at = EXCLUDED.noted_at"
 )
 
+_SENT_TO: Final = (
+    "SELECT l.name, p.topic_id FROM relay_place p JOIN log l USING (log_id) "
+    "WHERE p.topic = %s ORDER BY l.name"
+)
+_ACCEPTED: Final = (
+    "SELECT e.body FROM activity a JOIN entry e USING (log_id, seq) "
+    "WHERE a.kind = 'topic_accepted' AND a.object = %s ORDER BY a.at DESC LIMIT 1"
+)
+
 Connection = psycopg.Connection[Any]
 
 
@@ -89,6 +98,17 @@ def floor(connection: Connection, log_id: int, topic: str) -> Floor | None:
         return None
     offsets = row[2] if isinstance(row[2], dict) else json.loads(row[2])
     return Floor(row[0], row[1], {int(partition): offset for partition, offset in offsets.items()})
+
+
+def sent_to(connection: Connection, topic: str) -> list[tuple[str, str]]:
+    """Return the logs of which something was sent to a topic, each with the id that the topic had."""
+    return [(row[0], row[1]) for row in connection.execute(_SENT_TO, (topic,))]
+
+
+def accepted(connection: Connection, topic: str) -> bytes | None:
+    """Return the last entry by which an operator accepted a topic that was made again; None without one."""
+    row = connection.execute(_ACCEPTED, (f"topic:{topic}",)).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def note(connection: Connection, log_id: int, topic: str, floor: Floor, at: datetime) -> None:
