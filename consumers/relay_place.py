@@ -41,8 +41,8 @@ def check_topic(admin: KafkaAdminClient, target: Target) -> None:
     """Raise PlaceLostError if the topic is another one by now: its readers never got what was sent before."""
     if str(broker.topic_id(admin, target.topic)) != target.topic_id:
         raise PlaceLostError(
-            f"the topic {target.topic} was deleted and made again while {target.log} was being sent; its readers "
-            f"must know first, then `reviewsvc topics accept {target.topic}`"
+            f"the topic {target.topic} was deleted and made again while {target.log} was being sent; its "
+            f"readers must know first, then `reviewsvc topics accept {target.topic}`"
         )
 
 
