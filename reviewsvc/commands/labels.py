@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -130,11 +131,14 @@ def _pull_csv(client: "Client", model: str, told: Told, target: IO[bytes]) -> Pu
 
     from reviewsvc.domain.labels import FIELDS
 
+    labels = client.labels(model, told.after, restored=told)
+    # Asked before anything is written: a refusal must not look like a table without rows.
+    first = list(islice(labels, 1))
     text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, FIELDS)
     writer.writeheader()
     rows, last = 0, ""
-    for label in client.labels(model, told.after, restored=told):
+    for label in chain(first, labels):
         writer.writerow({name: _plain(value) for name, value in label.items()})
         rows, last = rows + 1, label["label_id"]
     text.detach()

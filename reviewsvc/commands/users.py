@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewsvc.commands.house import acting, as_json, opened, show
+from reviewsvc.commands.house import House, acting, as_json, opened, show
 
 if TYPE_CHECKING:
     from reviewsvc.domain.permissions import Grant
@@ -44,6 +44,7 @@ def add(login: str, name: str | None, grants: tuple[str, ...], user: str | None,
         )
         for each in held:
             people.grant(house.sessions, house.keyring, person_id, each, actor=house.actor, at=house.at)
+            _warn_of_nothing(house, each.scope)
     _tell_password(login, str(person_id), password, **flags)
 
 
@@ -78,7 +79,22 @@ def grant(login: str, role: str, scope: str, user: str | None) -> None:
         given = people.grant(
             house.sessions, house.keyring, person_id, Grant(role, scope), actor=house.actor, at=house.at
         )
+        _warn_of_nothing(house, scope)
     click.echo(f"{login} {'is now' if given else 'was already'} {role} on {scope}.")
+
+
+def _warn_of_nothing(house: House, scope: str) -> None:
+    """A role may be given before there is what it is on; a name that was mistyped looks the same."""
+    from reviewsvc.db import versions
+
+    kind, _, name = scope.partition(":")
+    with house.sessions.begin() as session:
+        if kind == "queue":
+            is_there = name in {row.name for row in versions.queues(session)}
+        else:
+            is_there = kind != "model" or versions.model(session, name) is not None
+    if not is_there:
+        click.echo(f"There is no {kind} {name} yet: nothing comes of it before there is.", err=True)
 
 
 @users.command()

@@ -81,7 +81,9 @@ def test_a_password_from_stdin_is_not_shown(run: Any) -> None:
 def test_roles_are_given_and_taken_in_the_name_of_the_system_user_or_another(run: Any, house: House) -> None:
     run("users", "add", "ada")
     held = ("ada", "reviewer", "--on", "queue:first")
-    assert "is now reviewer on queue:first" in run("users", "grant", *held).out
+    first = run("users", "grant", *held)
+    assert "is now reviewer on queue:first" in first.out
+    assert "There is no queue first yet" in first.err
     assert "was already" in run("users", "grant", *held).out
     assert "no longer" in run("users", "revoke", *held, "--as", "eve").out
     assert "disabled" in run("users", "disable", "ada").out
