@@ -18,6 +18,10 @@ Client = TypeVar("Client")
 class UnreachableError(KafkaError):  # type: ignore[misc]  # kafka-python ships no types
     """No broker let us in within 15 s; the text says which addresses were tried and what was answered."""
 
+    def __str__(self) -> str:
+        """Return the text alone; kafka-python's errors put their name before it."""
+        return str(self.args[0])
+
 
 def connected(
     make: Callable[..., Client], settings: KafkaSettings, request_ms: int, **more: object
