@@ -3,9 +3,10 @@
 from importlib.metadata import version
 from typing import Any, Final
 
-from flask import Flask
+from flask import Flask, request
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
+from werkzeug.exceptions import UnsupportedMediaType
 
 from reviewsvc.api import (
     audit,
@@ -82,11 +83,18 @@ def register(app: Flask) -> None:
         OPENAPI_VERSION="3.1.0",
         API_SPEC_OPTIONS=_options(),
     )
+    app.before_request(_refuse_other_media)
     api = DescribedApi(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.extensions[documentation.EXTENSION] = descriptions.describe(app, api.spec.to_dict())
     app.register_blueprint(documentation.blueprint)
+
+
+def _refuse_other_media() -> None:
+    """Refuse a body that is not JSON: it would be taken for an empty one, and what was asked be left out."""
+    if request.path.startswith("/api/v1/") and request.content_length and not request.is_json:
+        raise UnsupportedMediaType
 
 
 def _options() -> dict[str, Any]:

@@ -25,6 +25,7 @@ _SHOWN: Final = 100
 _FOR_PROGRAMS: Final[Mapping[int, str]] = {
     400: "Send what /api/docs describes for this path.",
     405: "Use a method that the header Allow names.",
+    415: "Send JSON, and say so: Content-Type: application/json.",
     422: "Send what /api/docs describes for this path.",
 }
 _log = telemetry.logger("web")

@@ -158,6 +158,11 @@ def test_labels_are_refused_in_words(data: Program, query: str, status: int, cod
     assert (got, problem["code"]) == (status, code)
 
 
+def test_a_body_that_is_no_json_is_not_taken_for_an_empty_one(anna: Program) -> None:
+    status, problem = anna.call("POST /queues/unsure/claims", data="count=2")
+    assert (status, problem["code"]) == (415, "unsupported_media_type")
+
+
 def test_a_system_asks_what_became_of_its_prediction(anna: Program, data: Program) -> None:
     assert anna
     status, told = data.call("GET /decisions?model=loans&prediction_id=p-1")
