@@ -121,9 +121,9 @@ def unfit(message: str) -> Fault:
         return Fault(FaultCode.MISSING_FIELD, field=name, expected="a value", got="nothing")
     said = _EXPECTED.search(message)
     if said and said[2]:
-        return Fault(FaultCode.WRONG_TYPE, field=place, expected=said[1].replace("`", ""), got=said[2])
+        return Fault(FaultCode.WRONG_TYPE, field=place, expected=_plain(said[1]), got=_plain(said[2]))
     if said:
-        return Fault(FaultCode.OUT_OF_RANGE, field=place, expected=said[1].replace("`", ""))
+        return Fault(FaultCode.OUT_OF_RANGE, field=place, expected=_RULE.get(place) or _plain(said[1]))
     return Fault(FaultCode.OUT_OF_RANGE, field=place, expected=_RULE.get(place, "a number that fits 64 bits"))
 
 
@@ -132,6 +132,22 @@ _RULE = {
     "status": "ok or error",
     "input_sha256": "64 lower-case hexadecimal digits",
 }
+
+
+_WORDS = {
+    "str": "text",
+    "float": "number",
+    "int": "whole number",
+    "bool": "true or false",
+    "array": "list",
+    "datetime": "time",
+    "|": "or",
+}
+
+
+def _plain(text: str) -> str:
+    """Say in a producer's words what msgspec says in Python's."""
+    return " ".join(_WORDS.get(word, word) for word in text.replace("`", "").split())
 
 
 def _known(place: re.Match[str] | None) -> str:

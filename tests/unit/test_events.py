@@ -193,6 +193,15 @@ def test_big_integers_are_numbers() -> None:
     assert event_of(sample(input={"n": 10**400}, output={"value": 10**30})).output.value == 1e30
 
 
+def test_a_fault_names_types_as_a_producer_would() -> None:
+    assert (
+        fault_of(sample(prediction_id=7)).text == "wrong_type: prediction_id: expected text, got whole number"
+    )
+    wrong = fault_of(sample(output={"confidence": "high"}))
+    assert wrong.text == "wrong_type: output.confidence: expected number or null, got text"
+    assert "RFC 3339" in fault_of(sample(predicted_at="2026-11-20T09:30:00")).text
+
+
 @pytest.mark.parametrize(
     ("code", "field", "headers"),
     [
