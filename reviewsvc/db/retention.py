@@ -17,6 +17,8 @@ _MONTHS: Final = (
     "FROM stored_month s JOIN retention_class c USING (retention_class) "
     "ORDER BY c.name, s.parent, s.since"
 )
+# A month may have a hundred million rows.
+_PATIENCE: Final = "SET LOCAL statement_timeout = '30min'"
 _COUNT: Final = (
     "SELECT count(*) FROM {table} WHERE retention_class = %(retention_class)s "
     "AND at >= %(since)s AND at < %(until)s"
@@ -59,6 +61,7 @@ def months(session: Session) -> list[StoredMonth]:
 
 def count(session: Session, month: StoredMonth) -> int:
     """Count a month's rows."""
+    session.execute(sa.text(_PATIENCE))
     return int(run(session, _COUNT.format(table=month.parent), month._asdict()).scalar_one())
 
 
@@ -76,6 +79,7 @@ def open_tasks(session: Session, month: StoredMonth | None, limit: int) -> list[
 
 def drop(session: Session, month: StoredMonth, first: date) -> int | None:
     """Drop a month, what is held copied first; return how many rows that were, None if all of it is held."""
+    session.execute(sa.text(_PATIENCE))
     dropped = sa.func.drop_month(month.parent, sa.cast(month.retention_class, sa.SmallInteger), first)
     return session.scalar(sa.select(dropped))
 

@@ -48,9 +48,9 @@ def subject_steps(desk: Desk, journal: ErasureJournal) -> tuple[Step, ...]:
     """List the steps that carry out erasures, and free files of what they destroyed."""
     second, minute = timedelta(seconds=1), timedelta(minutes=1)
     return (
-        Step("erasures", 20, second, lambda at: erasure.step(desk, journal, at=at)),
-        Step("retention", 22, 60 * minute, lambda at: retention.step(desk, at=at)),
-        Step("key_sweep", 21, minute, lambda at: key_sweep.step(desk.sessions, at=at)),
+        Step("erasures", 20, second, lambda at: erasure.step(desk, journal, at=at), is_long=True),
+        Step("retention", 22, 60 * minute, lambda at: retention.step(desk, at=at), is_long=True),
+        Step("key_sweep", 21, minute, lambda at: key_sweep.step(desk.sessions, at=at), is_long=True),
     )
 
 

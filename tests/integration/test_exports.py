@@ -1,6 +1,7 @@
 """Exports that are asked for on screen: made by the worker, resumed after a crash, taken by their asker "
 "alone."""
 
+import errno
 import json
 import re
 from datetime import timedelta
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from reviewsvc import verify
+from reviewsvc.crypto import owned_files
 from reviewsvc.db import troubles
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.moments import microseconds
@@ -128,6 +130,24 @@ def test_what_a_crash_ended_goes_on_and_is_one_export(
     assert "done" in state(ada)
     assert not (exporter.folder / f"{job}.partial").exists()
     assert [facts["what"] for facts in exported(signed)] == ["bundle"]
+
+
+def test_a_full_disk_delays_a_bundle_and_fails_none(
+    signed: SealedBank, exporter: Exporter, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(ada)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owned_files, "replace", full)
+        for _ in range(7):
+            with pytest.raises(OSError, match="No space"):
+                exporter.step(AT)
+    finish(signed, exporter)
+    assert len([said for said in exported(signed) if said["what"] == "bundle"]) == 1
+    assert list(exporter.folder.glob("*.zip"))
 
 
 def test_what_cannot_be_made_says_why_and_holds_up_nothing(

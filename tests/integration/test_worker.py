@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +13,13 @@ from reviewsvc.crypto.kek import load_kek
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.db import locks
 from reviewsvc.db import tables as t
-from reviewsvc.db.sessions import Sessions
+from reviewsvc.db.sessions import Limits, Sessions
+from reviewsvc.outside.erasure_journal import ErasureJournal
 from reviewsvc.usecases import signing_keys, watching
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.installation import open_installation
 from reviewsvc.usecases.keyring import Keyring
-from reviewsvc.usecases.steps import Step, all_steps, run_alone
+from reviewsvc.usecases.steps import Step, all_steps, run_alone, subject_steps
 from reviewsvc.usecases.turns import Turns
 from tests.fixtures.cases import QUEUE, Bank, event
 from tests.fixtures.house import RunProcesses
@@ -100,6 +102,19 @@ def test_a_step_that_fails_keeps_no_other_from_its_turn(desk: Desk, monkeypatch:
     turns.turn()
     assert done == [AT]
     assert turns.reasons()[0].startswith("test has failed for")
+
+
+def test_steps_that_may_take_long_are_not_cut_off_as_idle_transactions(bank: Bank, tmp_path: Path) -> None:
+    sessions = Sessions(bank.database_url, "worker", size=2, limits=Limits(idle_ms=20))
+    desk = Desk(sessions, bank.house.keyring)
+
+    def run(_at: datetime) -> int:
+        time.sleep(0.05)
+        return 1
+
+    for each in subject_steps(desk, ErasureJournal(tmp_path / "journal")):
+        assert run_alone(sessions, each._replace(run=run), AT) == 1, each.name
+    sessions.close()
 
 
 def test_one_process_at_a_time_does_a_step(bank: Bank, desk: Desk) -> None:
