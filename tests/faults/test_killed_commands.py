@@ -137,5 +137,5 @@ def test_keys_that_are_killed_while_they_are_made_or_changed_are_whole(
     def look() -> None:
         assert load_kek(tmp_path / "kek").kek_ids()
 
-    assert killed(settings, tmp_path / "kek", "keys", "rotate-kek", look=look) > 1
+    assert killed(settings, tmp_path, "keys", "rotate-kek", look=look) > 1
     assert len(load_kek(tmp_path / "kek").kek_ids()) >= 2
