@@ -12,6 +12,7 @@ from reviewsvc.domain.shares import percent
 from reviewsvc.domain.visible import visible
 
 KEYS = "123456789"
+_MOST_WEIGHTS = 200
 _Z = 1.96
 _CERTAIN = 1.0
 _TEN_DIGITS = 1e10
@@ -94,7 +95,7 @@ def show_choices(contract: Contract, event: Event, *, blind: bool) -> tuple[Choi
 
 
 def show_weights(contract: Contract, event: Event) -> tuple[Weight, ...]:
-    """Show what moved the model, the largest first; nothing if its producer does not say."""
+    """Show what moved the model, the 200 largest at most; nothing if its producer does not say."""
     explained = read_explanation(event.explanation) if event.explanation else None
     if explained is None or not explained.attributions:
         return ()
@@ -107,7 +108,7 @@ def show_weights(contract: Contract, event: Event) -> tuple[Weight, ...]:
             one.value,
             one.value / largest,
         )
-        for one in explained.attributions
+        for one in explained.attributions[:_MOST_WEIGHTS]
     )
 
 

@@ -12,6 +12,7 @@ from reviewsvc.domain.events import Event
 from reviewsvc.domain.visible import visible
 
 _LONGEST = 20_000
+_MOST_UNKNOWN = 200
 _WORDS = {True: "yes", False: "no"}
 
 
@@ -49,8 +50,16 @@ def show_inputs(contract: Contract, event: Event) -> tuple[ShownInput, ...]:
         for place, field in enumerate(contract.fields)
     ]
     names = {field.name for field in contract.fields}
-    more = [_unknown(name, value, contract) for name, value in sent.items() if name not in names]
-    return (*known, *more)
+    strangers = [name for name in sent if name not in names]
+    more = [_unknown(name, sent[name], contract) for name in strangers[:_MOST_UNKNOWN]]
+    return (*known, *more, *_left_out(len(strangers) - _MOST_UNKNOWN))
+
+
+def _left_out(count: int) -> tuple[ShownInput, ...]:
+    """Say that there are more: a page of tens of thousands would be read by nobody, and hold up everybody."""
+    if count <= 0:
+        return ()
+    return (ShownInput("", f"{count:,} more", "not shown", unusual="not in the contract"),)
 
 
 def _field(field: InputField, value: Any, fault: str | None) -> ShownInput:  # noqa: ANN401 - as it was sent

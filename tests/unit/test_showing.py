@@ -50,6 +50,15 @@ def test_marks_that_turn_the_order_of_letters_are_spelled_out_and_sent_on_as_the
     assert [weight.label for weight in show_weights(contract(fields=FIELDS), moved)] == [told]
 
 
+def test_what_a_producer_sends_without_end_is_shown_to_an_end() -> None:
+    sent = {f"stranger {number}": number for number in range(30_000)}
+    found = show_inputs(contract(fields=FIELDS), event(sent))
+    assert (len(found), found[-1].label, found[-1].value) == (len(FIELDS) + 201, "29,800 more", "not shown")
+    moved = event({}, explanation=sent)
+    assert [each.value for each in show_weights(contract(fields=FIELDS), moved)][:2] == [29_999, 29_998]
+    assert len(show_weights(contract(fields=FIELDS), moved)) == 200
+
+
 def test_inputs_that_break_the_contract_are_shown_as_they_were_sent() -> None:
     found = shown({"income": -5, "kind": None, "stranger": "who"}, other_fields="refused")
     assert found["income"] == ("number", "-5", "expected at least 0, got -5.0")
