@@ -200,7 +200,7 @@ class ProjectionCheck:
         for row in scan.rows(self._conn, table, columns, log_id=self._head.log_id, seqs=seqs):
             if row[place] in found:
                 self._findings.note(row[place], f"{table} holds two rows for it")
-            found[row[place]] = row
+            found[row[place]] = wanted_rows.as_compared(table, row) if table == "document" else row
             self._seen[table] += 1
         return found
 

@@ -118,6 +118,14 @@ ROWS = [
         "a contract's version", "differs in body", "UPDATE document SET body = '{}' WHERE kind = 'contract'"
     ),
     seen("a policy's version", "differs in", "UPDATE document SET body = body || ' ' WHERE kind = 'policy'"),
+    seen(
+        "a policy's version, and a hash that lies",
+        "differs in body",
+        "CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE sql AS "
+        "$$ SELECT sha256 FROM document WHERE kind = 'policy' ORDER BY version LIMIT 1 $$",
+        "SET LOCAL search_path = public, pg_catalog",
+        "UPDATE document SET body = body || ' ' WHERE kind = 'policy' AND version = 1",
+    ),
     seen("a policy's version deleted", "is missing", "DELETE FROM document WHERE kind = 'policy'"),
     seen(
         "the policy in force",

@@ -41,7 +41,8 @@ def become(conn: psycopg.Connection[Any], group: str) -> None:
             f"that is only a member of reviewsvc_{group}, in DATABASE_URL"
         )
     try:
-        conn.execute(f"SET ROLE reviewsvc_{group}")
+        # Whoever owns the database can let a log-in find functions of his own before PostgreSQL's.
+        conn.execute(f"SET ROLE reviewsvc_{group}; SET search_path = pg_catalog, public")
     except psycopg.errors.InsufficientPrivilege as fault:
         raise RoleError(
             f"the database log-in is no member of reviewsvc_{group}: "
