@@ -56,6 +56,16 @@ def get(job_id: UUID) -> dict[str, Any]:
     return exports.get(services().desk, job_id, reader=signed_in().actor)._asdict()
 
 
+@blueprint.post("/exports/<uuid:job_id>/cancel")
+@blueprint.response(200, s.Export)
+@permission("entries.export")
+def cancel(job_id: UUID) -> dict[str, Any]:
+    """Cancel a bundle that is not made yet, whoever asked for it; that you did is logged."""
+    held, actor = services(), signed_in().actor
+    exports.cancel(held.desk, job_id, actor=actor, at=held.clock())
+    return exports.get(held.desk, job_id, reader=actor)._asdict()
+
+
 @blueprint.get("/exports/<uuid:job_id>/bundle")
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
 @permission("entries.export")

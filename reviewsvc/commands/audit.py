@@ -11,6 +11,7 @@ import click
 
 from reviewsvc.commands.anchors import anchors
 from reviewsvc.commands.bundles import bundle, receipt
+from reviewsvc.commands.exports import exports
 from reviewsvc.commands.process_count import ProcessCount
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def audit() -> None:
 audit.add_command(bundle)
 audit.add_command(receipt)
 audit.add_command(anchors)
+audit.add_command(exports)
 
 
 @audit.command()

@@ -51,6 +51,7 @@ _EXPORTS: Final = {
     "bundle": "Made a bundle",
     "download": "Took a bundle",
     "access_report": "Took the access report",
+    "cancelled": "Cancelled a bundle",
 }
 _MOVES: Final = {
     "escalated": "Escalated a case to {queue}",

@@ -67,6 +67,20 @@ def ask() -> ResponseReturnValue:
     return go(_PATH)
 
 
+@blueprint.post(f"{_PATH}/<uuid:job_id>/cancel")
+@permission("entries.export")
+def cancel(job_id: UUID) -> ResponseReturnValue:
+    """Cancel a bundle that is not made yet; that it was cancelled is logged."""
+    held = services()
+    try:
+        exports.cancel(held.desk, job_id, actor=signed_in().actor, at=held.clock())
+    except exports.ExportEndedError as error:
+        flash(str(error), "error")
+    else:
+        flash("Cancelled: what was brought in is removed")
+    return go(_PATH)
+
+
 @blueprint.get(f"{_PATH}/<uuid:job_id>/bundle")
 @permission("entries.export")
 def take(job_id: UUID) -> Response:

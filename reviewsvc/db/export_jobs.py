@@ -1,5 +1,6 @@
 """Bundles that were asked for: one row each, from the asking to its end."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -11,6 +12,7 @@ from reviewsvc.db import tables as t
 from reviewsvc.db.direct import run
 
 OPEN: Final = ("waiting", "making", "sealing")
+CANCELLED: Final = "cancelled"
 _JOB: Final = (
     "SELECT j.*, p.name AS by, p.disabled_at, (SELECT count(*) FROM export_download d WHERE d.job_id = "
     "j.job_id) "
@@ -76,9 +78,26 @@ def page(session: Session, before: tuple[datetime, UUID] | None, limit: int) -> 
     return list(run(session, _PAGE, {"asked_at": asked_at, "job_id": job_id, "limit": limit}))
 
 
-def update(session: Session, job_id: UUID, **values: object) -> None:
-    """Change columns of one of them."""
-    session.execute(sa.update(t.export_job).where(t.export_job.c.job_id == job_id).values(values))
+def update(session: Session, job_id: UUID, **values: object) -> bool:
+    """Change columns of one of them; False if it was cancelled."""
+    job = t.export_job
+    change = sa.update(job).where(job.c.job_id == job_id, job.c.state != CANCELLED).values(values)
+    return session.execute(change.returning(job.c.job_id)).first() is not None
+
+
+def cancel(session: Session, job_id: UUID, at: datetime) -> bool:
+    """Cancel one of them; False if it has come to its end."""
+    job = t.export_job
+    change = sa.update(job).where(job.c.job_id == job_id, job.c.state.in_(OPEN))
+    ended = change.values(state=CANCELLED, ended_at=at).returning(job.c.job_id)
+    return session.execute(ended).first() is not None
+
+
+def cancelled(session: Session, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those of them that were cancelled."""
+    job = t.export_job
+    asked = sa.select(job.c.job_id).where(job.c.job_id.in_(job_ids), job.c.state == CANCELLED)
+    return list(session.scalars(asked))
 
 
 def stale(session: Session, before: datetime, before_us: int) -> list[UUID]:

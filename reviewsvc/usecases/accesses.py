@@ -42,6 +42,7 @@ _EXPORTS: Final = {
     "labels": "pulled labels",
     "bundle": "made a bundle",
     "download": "took a bundle",
+    "cancelled": "cancelled a bundle",
     "access_report": "took this report",
 }
 

@@ -1,6 +1,7 @@
 """Makes the bundles that were asked for, in the background; what a crash ended goes on where it stood."""
 
 import errno
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from reviewsvc import telemetry
+from reviewsvc.crypto.kek import KekError
 from reviewsvc.db import export_jobs as rows
 from reviewsvc.db import people
 from reviewsvc.db.sessions import Sessions
@@ -29,11 +32,17 @@ _TURN_S: Final = 15.0
 _MOST_TRIES: Final = 5
 _FOLDER_AT_FAULT: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
+_IS_ID: Final = re.compile("[0-9a-f-]{36}")
+
 _log = telemetry.logger("exports")
 
 
 class RefusedError(Exception):
     """The export cannot be made any more; the text says why."""
+
+
+class _CancelledError(Exception):
+    """Somebody has cancelled it."""
 
 
 class _PauseError(Exception):
@@ -54,6 +63,7 @@ class Exporter:
     def step(self, at: datetime) -> int:
         """Go on with the bundle that has waited longest; say whether there is more to do at once."""
         self._expire(at)
+        self._discard_cancelled()
         with self.sessions.begin() as session:
             job = rows.oldest_open(session)
         if job is None:
@@ -61,6 +71,9 @@ class Exporter:
         try:
             return int(self._go_on(job, at))
         except _PauseError:
+            return 1
+        except _CancelledError:
+            self._discard(job.job_id)
             return 1
         except BundleBusyError:
             return 0
@@ -81,7 +94,7 @@ class Exporter:
         tries = job.tries + 1
         self._update(job, tries=tries)
         if tries >= _MOST_TRIES:
-            self._fail(job, f"it failed {tries} times: see the worker's log", at)
+            self._fail(job, _fault(tries, error), at)
         _log.warning("an export failed", export=str(job.job_id), tries=tries, reason=str(error))
 
     def _go_on(self, job: sa.Row[Any], at: datetime) -> bool:
@@ -92,12 +105,12 @@ class Exporter:
             maker = Maker(self.sessions, self.keyring, half, within, self.help_)
             made = maker.make(asked, at, self._teller(job))
             withheld = sum(made.withheld.values())
-            self._update(job, state="sealing", done=made.entries, disclosed=made.disclosed, withheld=withheld)
+            self._tell(job, state="sealing", done=made.entries, disclosed=made.disclosed, withheld=withheld)
             if not maker.finish(target):
                 return False
         # A crash may have come between the file's last name and the folder's end.
         shutil.rmtree(half, ignore_errors=True)
-        self._update(job, state="done", size=target.stat().st_size, ended_at=at, fault=None)
+        self._tell(job, state="done", size=target.stat().st_size, ended_at=at, fault=None)
         _log.info("a bundle was made", export=str(job.job_id), bytes=target.stat().st_size)
         return True
 
@@ -121,7 +134,7 @@ class Exporter:
         def tell(done: int, wanted: int) -> None:
             now = time.monotonic()
             if now - told[0] >= _TOLD_EVERY_S or done == wanted:
-                self._update(job, state="making", done=done, wanted=wanted)
+                self._tell(job, state="making", done=done, wanted=wanted)
                 told[0] = now
             if done < wanted and now - began >= self.turn_s:
                 raise _PauseError
@@ -139,6 +152,32 @@ class Exporter:
                 bundle_path(self.folder, job_id).unlink(missing_ok=True)
                 rows.update(session, job_id, state="expired")
 
-    def _update(self, job: sa.Row[Any], **values: object) -> None:
+    def _discard_cancelled(self) -> None:
+        """Remove what was brought in of those that were cancelled while nobody was at them."""
+        begun = [path.stem for path in self.folder.glob("*.*") if path.suffix in {".partial", ".zip"}]
         with self.sessions.begin() as session:
-            rows.update(session, job.job_id, **values)
+            for job_id in rows.cancelled(session, [UUID(name) for name in begun if _IS_ID.fullmatch(name)]):
+                self._discard(job_id)
+
+    def _discard(self, job_id: UUID) -> None:
+        shutil.rmtree(self.folder / f"{job_id}.partial", ignore_errors=True)
+        bundle_path(self.folder, job_id).unlink(missing_ok=True)
+        _log.info("a cancelled bundle was removed", export=str(job_id))
+
+    def _tell(self, job: sa.Row[Any], **values: object) -> None:
+        """Say how far it is. Raises _CancelledError once nobody wants to know."""
+        if not self._update(job, **values):
+            raise _CancelledError
+
+    def _update(self, job: sa.Row[Any], **values: object) -> bool:
+        with self.sessions.begin() as session:
+            return rows.update(session, job.job_id, **values)
+
+
+def _fault(tries: int, error: Exception) -> str:
+    """What is said of a bundle that is given up; what may hold data of a row or a payload is not."""
+    why = str(error).strip() if isinstance(error, OSError | LookupError | KekError) else ""
+    told = (
+        f"{type(error).__name__}: {why}" if why else f"a {type(error).__name__}, which the worker's log tells"
+    )
+    return f"it failed {tries} times, last by {told}; when that is mended, ask for it again"

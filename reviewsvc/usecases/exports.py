@@ -32,6 +32,10 @@ class ExportMissingError(LookupError):
     """There is no such export, or its bundle is not there to take."""
 
 
+class ExportEndedError(Exception):
+    """There is nothing left to cancel."""
+
+
 class NotYoursError(Exception):
     """A bundle discloses what its asker may see: nobody else may take it."""
 
@@ -130,6 +134,21 @@ def take(desk: Desk, folder: Path, job_id: UUID, *, who: Current, at: datetime) 
         (place,) = record(session, desk.keyring, [told], actor=actor, at=at)
         rows.add_download(session, rows.Download(place.log_id, place.seq, job_id, UUID(actor.id), at))
     return path
+
+
+def cancel(desk: Desk, job_id: UUID, *, actor: Actor, at: datetime) -> None:
+    """Stop a bundle that is not made yet, whoever asked for it; who stopped it is logged.
+
+    The worker removes what was brought in of it. Raises ExportMissingError, ExportEndedError.
+    """
+    with desk.sessions.begin() as session:
+        row = _row(session, job_id)
+        if not rows.cancel(session, job_id, at):
+            raise ExportEndedError(f"It has ended already: it is {row.state}.")
+        asked = what_of(session, desk.keyring, row)
+        facts = f.Export("cancelled", asked.question.model if asked else None, row.done, 0)
+        told = Said("export", facts, secrets(purpose=asked.purpose if asked else ""))
+        record(session, desk.keyring, [told], actor=actor, at=at)
 
 
 def cursor(last: Export) -> str:

@@ -113,6 +113,7 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     bundle.QuestionError: Known(422, "unfit_question", "This cannot be asked"),
     bundle_parts.BundleError: Known(422, "unfit_question", "This cannot be asked"),
     exports.ExportMissingError: Known(404, "export_missing", TITLES[404]),
+    exports.ExportEndedError: Known(409, "export_ended", "This has ended"),
     exports.NotYoursError: Known(403, "not_yours", TITLES[403]),
     case_payloads.ReasonError: Known(422, "unfit_reason", _UNFIT),
     searches.SearchError: Known(422, "unfit_search", _UNFIT),

@@ -22,7 +22,7 @@ from tests.benchmarks.load import Load
 from tests.benchmarks.sealed_world import ADMIN, LOG, SealedWorld
 from tests.benchmarks.world import query, rss_mb
 
-FEW, MANY = 50_000, 200_000
+FEW, MANY = 100_000, 400_000
 TARGET, GROWS_AT_MOST = 50_000.0, 1.25
 MILLION = 1_000_000
 AUDITOR = "auditor"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -62,6 +63,12 @@ def test_a_bundle_waits_for_its_seal_and_the_same_command_finishes_it(
     keys, outside = verifier_keys(signed, tmp_path), tmp_path / "outside"
     outside.mkdir()
     assert alone(outside, "--keys", str(keys), str(tmp_path / "b.zip"))[0] == 0
+
+
+def test_exports_are_listed_and_one_that_is_not_there_cannot_be_cancelled(run: Run) -> None:
+    assert json.loads(run("exports", "list", "--json").stdout) == {"items": []}
+    refused = run("exports", "cancel", str(UUID(int=7)))
+    assert (refused.returncode, "no such export" in refused.stderr) == (3, True)
 
 
 def test_without_a_person_no_payload_is_disclosed(signed: SealedBank, run: Run) -> None:

@@ -304,3 +304,15 @@ def test_an_entry_that_is_not_what_was_signed_is_not_bundled(
         )
     with pytest.raises(BundleError, match=r"4 entries of predictions.* are not what was signed"):
         bundle(signed, Question("range", logs=[CAPTURED]), tmp_path)
+
+
+def test_a_log_that_lost_its_tiles_is_not_bundled_and_the_error_says_what_to_do(
+    signed: SealedBank, owner_url: str, tmp_path: Path
+) -> None:
+    capture(signed, 300)
+    with psycopg.connect(owner_url) as superuser:
+        superuser.execute("ALTER TABLE tile DISABLE TRIGGER ALL")
+        superuser.execute("DELETE FROM tile")
+    told = rf"{CAPTURED} cannot be proved: .* lacks tiles of level 0.*audit verify --log.*restore a backup"
+    with pytest.raises(BundleError, match=told):
+        bundle(signed, Question("range", logs=[CAPTURED]), tmp_path)

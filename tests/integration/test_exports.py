@@ -20,6 +20,7 @@ from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.usecases import bundles, people, subject_export
 from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.bundle_parts import Part, PartMaker
 from reviewsvc.usecases.export_making import Exporter
 from tests.fixtures.bundled import verifier_keys
 from tests.fixtures.cases import event
@@ -166,6 +167,36 @@ def test_what_cannot_be_made_says_why_and_holds_up_nothing(
     assert "case p1 of loans" in listed
     assert "Take it" in listed
     assert "may not export entries any more" in listed
+
+
+def test_a_bundle_is_cancelled_even_while_it_is_made_and_leaves_an_entry_and_no_file(
+    signed: SealedBank, exporter: Exporter, ada: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = []
+    for seconds in range(3):
+        site.clock.at = AT + timedelta(seconds=seconds)
+        jobs.append(ask(ada))
+    waiting, making, done = jobs
+    ada.post(f"/audit/exports/{waiting}/cancel")
+    other, bring = site.visitor("otto", Grant("auditor")), PartMaker.bring
+
+    def cancelled_meanwhile(*given: Any) -> Part:
+        other.post(f"/audit/exports/{making}/cancel")
+        return bring(*given)
+
+    monkeypatch.setattr(PartMaker, "bring", cancelled_meanwhile)
+    exporter.step(AT)
+    monkeypatch.setattr(PartMaker, "bring", bring)
+    assert state(ada).count("cancelled") == 2
+    assert list(exporter.folder.iterdir()) == []
+    Exporter(exporter.sessions, exporter.keyring, exporter.folder, turn_s=0).step(AT)
+    assert [path.name for path in exporter.folder.iterdir()] == [f"{done}.partial"]
+    ada.post(f"/audit/exports/{done}/cancel")
+    exporter.step(AT)
+    assert list(exporter.folder.iterdir()) == []
+    ada.post(f"/audit/exports/{done}/cancel")
+    assert "ended already: it is cancelled" in words(ada.get("/audit/exports"))
+    assert [facts["what"] for facts in exported(signed)] == ["cancelled"] * 3
 
 
 @pytest.mark.parametrize(

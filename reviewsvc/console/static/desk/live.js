@@ -7,9 +7,9 @@ async function renew(element) {
   if (element.dataset.etag) headers["If-None-Match"] = element.dataset.etag;
   const answer = await fetch(element.dataset.live, { headers, cache: "no-store", redirect: "error" });
   if (answer.status !== 200) return;
-  element.dataset.etag = answer.headers.get("ETag") || "";
   const html = await answer.text();
   if (element.contains(document.activeElement)) return;
+  element.dataset.etag = answer.headers.get("ETag") || "";
   element.innerHTML = html;
   refresh(element);
 }
