@@ -9,8 +9,10 @@ from flask import Blueprint, flash, make_response, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
+from reviewsvc.console import key_map
 from reviewsvc.console.forms import Faults, Form, go, own_path, text
 from reviewsvc.console.frame import THEME_COOKIE, THEMES
+from reviewsvc.console.key_map import KeyMapError
 from reviewsvc.db.entrances import PersonSession
 from reviewsvc.usecases import auth, passwords, people
 from reviewsvc.usecases.auth import Current
@@ -23,6 +25,19 @@ blueprint = Blueprint("account", __name__)
 
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 _PATH: Final = "/account"
+_KEYS: Final = (
+    ("agree", "Agree"),
+    ("correct", "Correct"),
+    ("note", "Note"),
+    ("undo", "Undo"),
+    ("escalate", "Escalate"),
+    ("snooze", "Put off"),
+    ("flag", "Flag"),
+    ("down", "Next row"),
+    ("up", "Row before"),
+    ("search", "Search"),
+    ("help", "Keys"),
+)
 
 
 @blueprint.get(_PATH)
@@ -64,6 +79,27 @@ def choose_theme() -> ResponseReturnValue:
     is_secure = services().is_secure
     answer.set_cookie(
         THEME_COOKIE, theme, max_age=_YEAR_SECONDS, secure=is_secure, httponly=True, samesite="Lax"
+    )
+    return answer
+
+
+@blueprint.post("/preferences/keys")
+@anyone_signed_in
+def choose_keys() -> ResponseReturnValue:
+    """Keep which keys act, for this browser."""
+    try:
+        found = key_map.read()
+    except KeyMapError as error:
+        return _page(signed_in(), Form(), str(error)), 422
+    flash("The keys of this browser are set")
+    answer = make_response(go(_PATH))
+    answer.set_cookie(
+        key_map.COOKIE,
+        key_map.changed(found),
+        max_age=_YEAR_SECONDS,
+        secure=services().is_secure,
+        httponly=True,
+        samesite="Lax",
     )
     return answer
 
@@ -125,7 +161,7 @@ def _session_row(one: PersonSession, found: Current) -> dict[str, Any]:
     }
 
 
-def _page(found: Current, form: Form) -> str:
+def _page(found: Current, form: Form, key_fault: str | None = None) -> str:
     person = found.person
     return render_template(
         "account.html",
@@ -134,5 +170,8 @@ def _page(found: Current, form: Form) -> str:
         zones=[(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())],
         zone=person.time_zone,
         may_end=True,
+        key_acts=_KEYS,
+        key_typed=key_map.letters() if key_fault is None else key_map.typed(),
+        key_fault=key_fault,
         form=form,
     )

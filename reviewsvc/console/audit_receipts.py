@@ -111,5 +111,5 @@ def _verify(receipt: str, entry: str, checked: Checked | None, fault: str | None
         checked=checked,
         fault=fault,
         origin=held.installation.origin,
-        keys="\n".join(receipt_check.root_keys(held.sessions)),
+        verifiers="\n".join(receipt_check.root_keys(held.sessions)),
     )

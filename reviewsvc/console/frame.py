@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask, request
 
-from reviewsvc.console import words
+from reviewsvc.console import key_map, words
 from reviewsvc.db.people import Person
 from reviewsvc.usecases.auth import Current
 from reviewsvc.web.actors import is_api, who
@@ -77,10 +77,19 @@ def _context() -> dict[str, Any]:
         "nav": [_item(place) for place in PLACES if found and _is_open(found, place)],
         "user": {"name": person.name, "login": person.login} if person else None,
         "theme": theme_of(person),
-        "keys": {"on": person.single_keys if person else True, "map": "", "letters": {}},
+        "keys": _keys(person),
         "here": request.path if request.method == "GET" else "/",
         "now": local_now(),
         "origin": services().installation.origin,
+    }
+
+
+def _keys(person: Person | None) -> dict[str, Any]:
+    found = key_map.letters()
+    return {
+        "on": person.single_keys if person else True,
+        "map": key_map.changed(found),
+        "letters": found,
     }
 
 

@@ -119,6 +119,24 @@ def test_single_keys_can_be_switched_off(place: Place, desk: Page) -> None:
     assert task(desk) == shown
 
 
+def test_a_single_key_can_be_another_one(place: Place, desk: Page, complaints: list[str]) -> None:
+    desk.goto(f"{place.url}/account")
+    desk.get_by_label("Agree", exact=True).fill("c")
+    desk.get_by_role("button", name="Set the keys").click()
+    expect(desk.get_by_role("alert")).to_contain_text("c is given to two acts")
+    desk.get_by_label("Agree", exact=True).fill("y")
+    desk.get_by_role("button", name="Set the keys").click()
+    desk.goto(f"{place.url}/queues/unsure/desk")
+    expect(desk.locator("[data-act=agree] .key")).to_have_text("y")
+    shown = task(desk)
+    desk.keyboard.press("a")
+    assert task(desk) == shown
+    press(desk, "y")
+    expect(desk.locator("[data-day=decided]")).to_have_text("1")
+    # The first answer is an error on purpose.
+    complaints[:] = [each for each in complaints if "422" not in each]
+
+
 def test_rows_of_a_list_are_walked_by_keys(place: Place, desk: Page) -> None:
     desk.goto(f"{place.url}/tasks")
     desk.keyboard.press("j")
