@@ -5,17 +5,20 @@ from typing import Any, Final
 from flask import Blueprint, render_template
 
 from reviewsvc.console.activity_words import KINDS, said
+from reviewsvc.console.audit_search import moment_of
 from reviewsvc.console.lists import ROWS, asked, asked_numbers, pager
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.projections import ActivityRow
 from reviewsvc.usecases import activity, names
 from reviewsvc.usecases.activity import Cursor
+from reviewsvc.usecases.searches import SearchError
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
 
 blueprint = Blueprint("activity", __name__)
 
 _PATH: Final = "/activity"
+_FILTERS: Final = ("kind", "actor", "since", "until")
 
 
 @blueprint.get(_PATH)
@@ -23,22 +26,29 @@ _PATH: Final = "/activity"
 def show() -> str:
     """List acts, the newest first."""
     sessions = services().sessions
-    kind, actor = asked("kind"), asked("actor")
-    after = asked_numbers("after", 3)
-    found = activity.recent(
-        sessions,
-        before=Cursor(*after) if after else None,
-        limit=ROWS,
-        kinds=KINDS[kind].kinds if kind in KINDS else None,
-        actors=names.actors_called(sessions, actor) if actor else None,
-    )
+    filters, after, fault = {name: asked(name) for name in _FILTERS}, asked_numbers("after", 3), None
+    kind, actor = filters["kind"], filters["actor"]
+    found: list[ActivityRow] = []
+    try:
+        found = activity.recent(
+            sessions,
+            before=Cursor(*after) if after else None,
+            limit=ROWS,
+            kinds=KINDS[kind].kinds if kind in KINDS else None,
+            actors=names.actors_called(sessions, actor) if actor else None,
+            since=moment_of(filters["since"]),
+            until=moment_of(filters["until"]),
+        )
+    except SearchError as error:
+        fault = f"{error}."
     last = found[-1] if len(found) == ROWS else None
     return render_template(
         "activity.html",
         entries=_rows(found),
-        filters={"kind": kind, "actor": actor},
+        filters=filters,
+        fault=fault,
         kinds=[("", "Everything"), *((name, group.words) for name, group in KINDS.items())],
-        pager=pager(_PATH, last and f"{last.at}.{last.log_id}.{last.seq}", kind=kind, actor=actor),
+        pager=pager(_PATH, last and f"{last.at}.{last.log_id}.{last.seq}", **filters),
     )
 
 

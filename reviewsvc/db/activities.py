@@ -30,13 +30,22 @@ def recent(
     *,
     kinds: Collection[str] | None = None,
     actors: Collection[str] | None = None,
+    between: tuple[int | None, int | None] = (None, None),
 ) -> list[ActivityRow]:
-    """Return the last acts, before a cursor, of some kinds, by some actors, if these are given."""
+    """Return the last acts, before a cursor, of some kinds, by some actors, if these are given.
+
+    `between` are microseconds, the second one left out.
+    """
     newest = (activity.c.at.desc(), activity.c.log_id.desc(), activity.c.seq.desc())
     wanted = sa.select(*_ROW).order_by(*newest).limit(limit)
     if before is not None:
         # The plain condition on `at` lets the index begin there.
         wanted = wanted.where(activity.c.at <= before.at, sa.tuple_(*map(sa.literal, before)) > _PLACE)
+    since, until = between
+    if since is not None:
+        wanted = wanted.where(activity.c.at >= since)
+    if until is not None:
+        wanted = wanted.where(activity.c.at < until)
     if kinds is not None:
         wanted = wanted.where(activity.c.kind.in_(kinds))
     if actors is not None:

@@ -62,10 +62,13 @@ def recent(
     limit: int = 50,
     kinds: Collection[str] | None = None,
     actors: Collection[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[ActivityRow]:
     """Return the last acts of all activity logs, the newest first; `before` goes on after an earlier page."""
+    between = (since and microseconds(since), until and microseconds(until))
     with sessions.begin() as session:
-        return rows.recent(session, before, limit, kinds=kinds, actors=actors)
+        return rows.recent(session, before, limit, kinds=kinds, actors=actors, between=between)
 
 
 def facts_of(sessions: Sessions, found: Sequence[ActivityRow]) -> dict[tuple[int, int], dict[str, Any]]:

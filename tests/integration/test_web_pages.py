@@ -160,6 +160,9 @@ def test_acts_are_listed_by_kind_and_by_person(chief: Visitor) -> None:
     assert "Signed in" in people
     assert "Applied policy" not in people
     assert "Nothing fits" in words(chief.get("/activity?actor=nobody"))
+    assert "Nothing fits" in words(chief.get("/activity?until=2026-11-21T08:00"))
+    assert "Applied policy loans version 1" in words(chief.get("/activity?since=2026-11-21T08:00"))
+    assert "is no time" in words(chief.get("/activity?since=soon"))
 
 
 def test_a_new_version_is_shown_before_it_counts(chief: Visitor) -> None:
