@@ -66,7 +66,7 @@ def recent(
     until: datetime | None = None,
 ) -> list[ActivityRow]:
     """Return the last acts of all activity logs, the newest first; `before` goes on after an earlier page."""
-    between = (since and microseconds(since), until and microseconds(until))
+    between = (microseconds(since) if since else None, microseconds(until) if until else None)
     with sessions.begin() as session:
         return rows.recent(session, before, limit, kinds=kinds, actors=actors, between=between)
 
