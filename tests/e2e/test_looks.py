@@ -35,6 +35,7 @@ def paths(place: Place, page: Page) -> list[str]:
 def faults(page: Page) -> list[str]:
     """What axe finds grave, and what is wider than the window, once colours have settled."""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => null)")
     found: dict[str, Any] = Axe().run(page).response
     grave = [each for each in found["violations"] if each["impact"] in GRAVE]
     said = [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in grave]
