@@ -26,6 +26,7 @@ PERSON = f.Person("0199-p", role="reviewer", scope="loans", token="0199-t")
 ALL: dict[str, f.Facts] = {
     "opened": f.Opened("a new log"),
     "gap_consented": f.GapConsented("predictions/t/0/0", 3, 7),
+    "topic_accepted": f.TopicAccepted("labels.v1", "an-id"),
     "document": f.Document("policy", "loans", 2, "ab" * 32),
     "person_added": PERSON,
     "person_disabled": PERSON,
