@@ -453,8 +453,7 @@ class Files:
 
     def under(self, folder: str) -> list[str]:
         """Return the names in a folder, in the order of what they number: longer numbers come later."""
-        found = (name for name in self.names if name.startswith(f"{folder}/"))
-        return sorted(found, key=lambda name: (name.count("/"), name))
+        return sorted((n for n in self.names if n.startswith(f"{folder}/")), key=lambda n: (n.count("/"), n))
 
 
 # ---- 6. A log: tiles against the signed root, entries against tiles, links, payloads ----------------------
@@ -825,16 +824,18 @@ def check_receipt(data: bytes, trust: Trust) -> list[str]:
 def verify(path: Path, keys: list[Key] | None = None, policy: Policy | None = None) -> dict[str, Any]:
     """Verify a bundle or a receipt and return the report; ValueError or OSError if the path is neither."""
     trust, findings, check, shown = Trust(keys, policy), Findings(), None, []
-    start = b"PK" if path.is_dir() or zipfile.is_zipfile(path) else path.read_bytes()[:2]
-    must(start == b"PK" or start[:1] == b"{", f"{path} is neither a folder, a zip nor a receipt")
+    data = b"PK"
+    if not path.is_dir() and not zipfile.is_zipfile(path):
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES)
+    must(data[:2] == b"PK" or data[:1] == b"{", f"{path} is neither a folder, a zip nor a receipt")
     with findings.noting(path.name):
-        if start != b"PK":
-            shown = check_receipt(path.read_bytes(), trust)
+        if data[:2] != b"PK":
+            shown = check_receipt(data, trust)
         else:
             check = BundleCheck(Files(path), trust, findings)
             shown = [f"asked: {json.dumps(check.question)}"]
     logs = check.logs if check else []
-    picked = {each.scope["scope"] for each in logs[1:]} - {"range"}
     for log in logs:
         told = ", ".join(f"{count} {what}" for what, count in sorted(log.payloads.items())) or "none"
         what = f"all from {log.scope['first']}" if log.scope["scope"] == "range" else "picked"
@@ -844,7 +845,7 @@ def verify(path: Path, keys: list[Key] | None = None, policy: Policy | None = No
         "that producers sent everything, or the truth; anything behind the checkpoints that are here": True,
         "who made this: without --keys, whoever made it could have made all of it": keys is None,
         "that others were shown the same: witnesses tell, with --policy": not policy or policy.is_met(set()),
-        "that nothing was left out of the logs that are picked from": picked,
+        "that nothing was left out of the logs picked from": {x.scope["scope"] for x in logs[1:]} - {"range"},
         "that the root, not here whole, sealed no two histories, no more logs": check and not check.is_whole,
         "what an earlier root sealed, before a restore": logs and not logs[0].scope["name"].endswith("/0"),
         "why a payload is withheld; that the views, which are not authoritative, are true": check,
@@ -883,8 +884,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given = parser.parse_args(arguments)
         keys = given.keys and [parse_key(line) for line in given.keys.read_text("utf-8-sig").split()]
-        policy = Policy(given.policy.read_bytes()) if given.policy else None
-        report = verify(given.bundle, keys, policy)
+        report = verify(given.bundle, keys, Policy(given.policy.read_bytes()) if given.policy else None)
         print(json.dumps(report) if given.json else as_text(report), flush=True)  # noqa: T201 - its result
     except SystemExit as error:
         return COULD_NOT_RUN if error.code else 0
