@@ -55,6 +55,7 @@ def get(asked: dict[str, Any]) -> dict[str, Any]:
         asked["source"],
         actor=found.actor,
         at=held.clock(),
+        token=found.token_id,
     )
     shown: dict[str, Any] = msgspec.to_builtins(told)
     return shown

@@ -32,6 +32,11 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "NewToken": {"name": "nightly", "scopes": ["labels.pull"], "days": 90},
     "SubjectAsked": {"subject": "customer 4711", "reason": "letter of 3 May"},
     "HoldAsked": {"model": "loans", "prediction_id": "A-1", "reason": "court file 12/26"},
+    "EventErased": {
+        "log": "predictions/reviewsvc.predictions.v1/0/0",
+        "seq": 4711,
+        "reason": "letter of 3 May",
+    },
     "ReasonGiven": {"reason": "file closed"},
 }
 _KEY: Final = {

@@ -87,9 +87,19 @@ def page(asked: dict[str, Any]) -> ResponseReturnValue:
     found.require("labels.pull", model=model)
     media = request.accept_mimetypes.best_match(["application/json", *labels.FORMATS], "application/json")
     if media in labels.FORMATS:
-        given = labels.opened(held.desk, model, asked["after"], actor=found.actor, at=held.clock())
+        given = labels.opened(
+            held.desk, model, asked["after"], actor=found.actor, at=held.clock(), token=found.token_id
+        )
         told = {CONTINUATION: json.dumps(given.continuation)} if given.continuation else {}
         return Response(labels.FORMATS[media](given.batches), mimetype=media, headers=told)
-    part = labels.page(held.desk, model, asked["after"], asked["limit"], actor=found.actor, at=held.clock())
+    part = labels.page(
+        held.desk,
+        model,
+        asked["after"],
+        asked["limit"],
+        actor=found.actor,
+        at=held.clock(),
+        token=found.token_id,
+    )
     shown: ResponseReturnValue = msgspec.to_builtins(part._asdict())
     return shown

@@ -6,8 +6,11 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
+from reviewsvc.api.subject_schemas import ErasureState, ReasonGiven
+from reviewsvc.api.subjects import shown_erasure
 from reviewsvc.api.task_schemas import LONGEST_PAGE
-from reviewsvc.usecases import quarantine
+from reviewsvc.domain.entries import Ref
+from reviewsvc.usecases import erasures, quarantine
 from reviewsvc.usecases.quarantine import Before
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
@@ -58,6 +61,10 @@ class EventPlace(Schema):
     seq = fields.Integer(required=True, validate=validate.Range(0, 2**62))
 
 
+class EventErased(EventPlace, ReasonGiven):
+    """Which event is to be erased, and why."""
+
+
 class RawEvent(Schema):
     """A Kafka record as it was, its key, headers and value in base64; a tombstone has no value."""
 
@@ -76,6 +83,25 @@ def page(asked: dict[str, Any]) -> dict[str, Any]:
     full = len(found) == asked["limit"]
     following = ".".join(map(str, found[-1].place)) if full else None
     return {"items": [one._asdict() for one in found], "next": following}
+
+
+@blueprint.post("/quarantine/erasures")
+@blueprint.arguments(EventErased)
+@blueprint.response(202, ErasureState)
+@permission("subjects.erase")
+def erase(asked: dict[str, Any]) -> dict[str, Any]:
+    """Ask for the erasure of one such event: the worker destroys its own key."""
+    held, place = services(), Ref(asked["log"], asked["seq"])
+    made = erasures.request_event(
+        held.sessions,
+        held.keyring,
+        place,
+        asked["reason"],
+        actor=signed_in().actor,
+        at=held.clock(),
+        second_person="erase" in held.second_person,
+    )
+    return shown_erasure(made)
 
 
 @blueprint.get("/quarantine/raw")

@@ -43,9 +43,15 @@ class LeftItem(Schema):
     item = fields.Integer(required=True)
     kind = fields.String(
         required=True,
-        metadata={"description": "source, topic, labels, bundle (may hold some) or subject_export"},
+        metadata={
+            "description": "source, topic, labels, answers (perhaps), bundle, download or subject_export"
+        },
     )
-    receiver = fields.String(required=True, metadata={"description": "A topic, or who took it"})
+    receiver = fields.String(
+        required=True,
+        metadata={"description": "A topic; else who took it: `person:ID`, `cli:USER`, `token:PERSON:TOKEN`"},
+    )
+    name = fields.String(required=True, metadata={"description": "What the receiver is called"})
     amount = fields.Integer(required=True)
     last_at = fields.Integer(required=True, allow_none=True, metadata={"description": "Microseconds"})
     told_by = fields.String(required=True, allow_none=True)
@@ -69,6 +75,11 @@ class ErasureState(Schema):
     is_held = fields.Boolean(required=True, metadata={"description": "A legal hold stands against it"})
     reason = fields.String(required=True, allow_none=True)
     left = fields.List(fields.Nested(LeftItem), required=True)
+    event = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of one event that could not be read: its log and seq"},
+    )
 
 
 class ErasurePage(Schema):
@@ -93,7 +104,7 @@ class WishState(Schema):
 
     wish_id = fields.UUID(required=True)
     act = fields.String(required=True, validate=validate.OneOf(ACTS))
-    about = fields.String(required=True, validate=validate.OneOf(["subject", "model", "case"]))
+    about = fields.String(required=True, validate=validate.OneOf(["subject", "event", "model", "case"]))
     name = fields.String(
         required=True, metadata={"description": "A subject by its pseudonym, a case by its keyed hash"}
     )
@@ -131,7 +142,7 @@ class HoldState(Schema):
     """A legal hold, standing until it is released."""
 
     hold_id = fields.UUID(required=True)
-    on = fields.String(required=True, validate=validate.OneOf(["subject", "model", "case"]))
+    on = fields.String(required=True, validate=validate.OneOf(["subject", "event", "model", "case"]))
     name = fields.String(required=True)
     reason = fields.String(required=True, allow_none=True)
     placed_by = fields.String(required=True)

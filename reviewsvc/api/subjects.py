@@ -47,7 +47,7 @@ def erase(asked: dict[str, Any]) -> dict[str, Any]:
         at=held.clock(),
         second_person="erase" in held.second_person,
     )
-    return _shown(made)
+    return shown_erasure(made)
 
 
 @blueprint.get("/erasures")
@@ -61,7 +61,7 @@ def page(asked: dict[str, Any]) -> dict[str, Any]:
     before = (last.requested_at, last.erasure_id) if last else None
     found = erasures.page(held.sessions, held.keyring, before, asked["limit"])
     following = found[-1].erasure_id if len(found) == asked["limit"] else None
-    return {"items": [_shown(one) for one in found], "next": following}
+    return {"items": [shown_erasure(one) for one in found], "next": following}
 
 
 @blueprint.get("/erasures/<uuid:erasure_id>")
@@ -69,7 +69,7 @@ def page(asked: dict[str, Any]) -> dict[str, Any]:
 @permission("subjects.erase")
 def show(erasure_id: UUID) -> dict[str, Any]:
     """Show what became of an erasure, and who is to be told."""
-    return _shown(erasures.get(services().sessions, services().keyring, erasure_id))
+    return shown_erasure(erasures.get(services().sessions, services().keyring, erasure_id))
 
 
 @blueprint.post("/erasures/<uuid:erasure_id>/left/<int:item>/told")
@@ -78,7 +78,9 @@ def show(erasure_id: UUID) -> dict[str, Any]:
 def tell(erasure_id: UUID, item: int) -> dict[str, Any]:
     """Note that a receiver was told of an erasure."""
     held, actor = services(), signed_in().actor
-    return _shown(erasures.tell(held.sessions, held.keyring, erasure_id, item, actor=actor, at=held.clock()))
+    return shown_erasure(
+        erasures.tell(held.sessions, held.keyring, erasure_id, item, actor=actor, at=held.clock())
+    )
 
 
 @blueprint.post("/exports")
@@ -134,6 +136,7 @@ def release(asked: dict[str, Any], hold_id: UUID) -> dict[str, Any] | Response:
     return ended._asdict()
 
 
-def _shown(told: Erasure) -> dict[str, Any]:
+def shown_erasure(told: Erasure) -> dict[str, Any]:
+    """Return an erasure as the API shows it."""
     left = [each._asdict() for each in told.left]
     return told._asdict() | {"left": left, "final_at": erasures.final_at(told, services().backup_days)}

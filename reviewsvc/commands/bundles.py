@@ -108,7 +108,8 @@ def receipt(
     `reviewsvc-verify` reads it.
     """
     from reviewsvc.commands.house import opened
-    from reviewsvc.usecases.receipts import Prover, Sent, of_prediction
+    from reviewsvc.usecases.receipts import Prover, of_prediction
+    from reviewsvc.usecases.sent_ids import Sent
 
     with opened() as house:
         made = of_prediction(house.sessions, house.keyring, Prover(), Sent(model, prediction_id, source))

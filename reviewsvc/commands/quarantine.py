@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reviewsvc.commands.erasing import carry_out
 from reviewsvc.commands.house import House, acting, as_json, opened, show
 
 if TYPE_CHECKING:
@@ -56,6 +57,33 @@ def show_one(log: str, seq: int, user: str | None, *, raw: bool, as_json: bool) 
         return
     click.echo(_line(kept))
     click.echo(f"  {kept.text}")
+
+
+@quarantine.command()
+@click.argument("log")
+@click.argument("seq", type=click.IntRange(0))
+@click.option("--reason", required=True, help="Why; it is kept, so name a letter, not a person.")
+@acting
+@as_json
+def erase(log: str, seq: int, reason: str, user: str | None, *, as_json: bool) -> None:
+    """Destroy the key of the event at SEQ of LOG, so that its bytes can never be read again.
+
+    It is an erasure like those of `subjects erase`, of one event. Run it where the worker runs.
+    """
+    from reviewsvc.domain.entries import Ref
+    from reviewsvc.usecases import erasures
+
+    with opened(user) as house:
+        asked = erasures.request_event(
+            house.sessions,
+            house.keyring,
+            Ref(log, seq),
+            reason,
+            actor=house.actor,
+            at=house.at,
+            second_person="erase" in house.settings.second_person,
+        )
+        carry_out(house, asked.erasure_id, as_json=as_json)
 
 
 def _desk(house: House) -> Any:  # noqa: ANN401 - imported late

@@ -48,7 +48,9 @@ def run(user: str | None, *, as_json: bool) -> None:
     for one in done:
         when = f" {one.since:%Y-%m} of {one.retention_class}" if one.since else ""
         held = f", {one.held} of them kept for a hold" if one.held else ""
-        click.echo(f"{one.table}{when}: {one.rows:,} rows dropped{held}, {one.bytes:,} bytes freed.")
+        freed = f", {one.bytes:,} bytes freed" if one.bytes else ""
+        what = "keys destroyed" if one.table == "data_key" else "rows dropped"
+        click.echo(f"{one.table}{when}: {one.rows:,} {what}{held}{freed}.")
     if not done:
         click.echo("Nothing is past its time, or a hold keeps it.")
 

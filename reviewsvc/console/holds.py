@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from reviewsvc.console.forms import Faults, Form, go, text
 from reviewsvc.console.subject_list import ASKED, LONGEST, PATH, page
 from reviewsvc.usecases import holds
-from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.holds import HoldMissingError, HoldOn
 from reviewsvc.usecases.labels import ModelMissingError
+from reviewsvc.usecases.sent_ids import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.subjects import ReasonError, SubjectMissingError
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission

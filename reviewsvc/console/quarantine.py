@@ -2,15 +2,20 @@
 
 from typing import Any, Final
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, render_template
+from flask.typing import ResponseReturnValue
 
+from reviewsvc.console.forms import Faults, Form, go, text
 from reviewsvc.console.lists import ROWS, asked, asked_numbers, pager
-from reviewsvc.domain.entries import Entry
+from reviewsvc.console.subject_list import ASKED, LONGEST, PATH
+from reviewsvc.domain.entries import Entry, Ref
 from reviewsvc.domain.event_faults import FaultCode
 from reviewsvc.domain.frames import Record
 from reviewsvc.domain.moments import moment
-from reviewsvc.usecases import quarantine
+from reviewsvc.usecases import erasures, quarantine
 from reviewsvc.usecases.quarantine import Kept
+from reviewsvc.usecases.subjects import ReasonError, SubjectMissingError
+from reviewsvc.usecases.wishes import WishStateError
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
@@ -64,7 +69,32 @@ def show_raw(log_id: int, seq: int) -> str:
     return _page(kept, entry, opened=record)
 
 
-def _page(kept: Kept, entry: Entry, *, opened: Record | None) -> str:
+@blueprint.post(f"{_PATH}/<int:log_id>/<int:seq>/erase")
+@permission("subjects.erase")
+def erase(log_id: int, seq: int) -> ResponseReturnValue:
+    """Ask for the erasure of one such event."""
+    held = services()
+    kept, entry = quarantine.get(held.desk, log_id, seq)
+    try:
+        made = erasures.request_event(
+            held.sessions,
+            held.keyring,
+            Ref(kept.log, seq),
+            text("reason", longest=LONGEST),
+            actor=signed_in().actor,
+            at=held.clock(),
+            second_person="erase" in held.second_person,
+        )
+    except ReasonError as error:
+        return _page(kept, entry, opened=None, form=Form(Faults(reason=str(error)))), 422
+    except (SubjectMissingError, WishStateError) as error:
+        flash(str(error), "error")
+        return go(f"{_PATH}/{log_id}/{seq}")
+    flash(ASKED if made.status == "waiting" else "The erasure is being carried out")
+    return go(f"{PATH}/erasures/{made.erasure_id}")
+
+
+def _page(kept: Kept, entry: Entry, *, opened: Record | None, form: Form | None = None) -> str:
     source, payload = entry.src, entry.payload
     more = {
         "advice": _ADVICE.get(FaultCode(kept.reason), _AGAIN) if kept.reason in set(FaultCode) else _AGAIN,
@@ -77,6 +107,11 @@ def _page(kept: Kept, entry: Entry, *, opened: Record | None) -> str:
         "quarantined.html",
         event=_row(kept) | more,
         may_open=signed_in().may("payloads.open"),
+        may_erase=signed_in().may("subjects.erase"),
+        is_gone=quarantine.is_gone(services().desk, entry),
+        needs_two="erase" in services().second_person,
+        days=services().backup_days,
+        form=form or Form(),
         opened=_opened(opened) if opened else None,
     )
 

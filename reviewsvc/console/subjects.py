@@ -24,7 +24,9 @@ _KINDS: Final = {
     "source": "Events in the topic that they came from",
     "topic": "Labels and answers in the topic",
     "labels": "Labels pulled by",
-    "bundle": "Bundles that may hold some, made by",
+    "answers": "Answers asked for of its models, perhaps of these, by",
+    "bundle": "A bundle with some of it, made by",
+    "download": "A bundle with some of it, taken by",
     "subject_export": "Exports of this subject, made by",
 }
 
@@ -69,7 +71,6 @@ def show_one(erasure_id: UUID) -> str:
         each._asdict()
         | {
             "words": _KINDS.get(each.kind, each.kind),
-            "receiver": person_of(each.receiver),
             "last_at": moment(each.last_at) if each.last_at else None,
             "told_by": person_of(each.told_by) if each.told_by else None,
         }

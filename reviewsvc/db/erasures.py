@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from reviewsvc.db import tables as t
-from reviewsvc.db.subjects import Left
+from reviewsvc.db.receivers import Left
 from reviewsvc.domain.subject_rows import ErasedKeyRow
 
 
@@ -22,6 +22,12 @@ def add_erased(session: Session, row: ErasedKeyRow) -> None:
 def erased_keys(session: Session) -> set[bytes]:
     """Return the keys that entries of this database say were destroyed."""
     return {bytes(key) for key in session.scalars(sa.select(t.erased_key.c.key_id))}
+
+
+def is_erased(session: Session, key_id: bytes) -> bool:
+    """Say whether an erasure destroyed a key: else its last payload's time of retention has passed."""
+    wanted = sa.select(t.erased_key.c.key_id).where(t.erased_key.c.key_id == key_id)
+    return session.scalar(wanted.limit(1)) is not None
 
 
 def add_left(session: Session, erasure_id: UUID, left: Sequence[Left]) -> None:

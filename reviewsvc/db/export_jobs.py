@@ -24,12 +24,17 @@ _PAGE: Final = (
     f"{_JOB} WHERE (j.asked_at, j.job_id) < (%(asked_at)s, %(job_id)s) "
     "ORDER BY j.asked_at DESC, j.job_id DESC LIMIT %(limit)s"
 )
-# Once somebody was erased, no bundle that was made before may still be taken.
-_STALE: Final = (
-    "SELECT job_id FROM export_job WHERE state = 'done' AND (ended_at < %(before)s OR asked_at < "
-    "(SELECT to_timestamp(max(at) / 1000000.0) FROM activity WHERE kind IN ('access', 'export', "
-    "'subject_export', 'erasure') "
+_PAST: Final = (
+    "(ended_at < %(before)s OR asked_at < (SELECT to_timestamp(max(at) / 1000000.0) FROM activity "
+    "WHERE kind IN ('access', 'export', 'subject_export', 'erasure') "
     "AND kind = 'erasure' AND at >= %(before_us)s))"
+)
+# Once somebody was erased, no bundle that was made before may still be taken.
+_STALE: Final = f"SELECT job_id FROM export_job WHERE state = 'done' AND {_PAST}"
+# The question may name whoever was erased.
+_FORGET: Final = (
+    "UPDATE export_job SET asked = '' WHERE state IN ('expired', 'failed') AND octet_length(asked) > 0 "
+    f"AND {_PAST}"
 )
 _LAST: Final = UUID(int=2**128 - 1)
 
@@ -103,6 +108,11 @@ def cancelled(session: Session, job_ids: Sequence[UUID]) -> list[UUID]:
 def stale(session: Session, before: datetime, before_us: int) -> list[UUID]:
     """Return those that ended before a moment, or were asked before the last erasure after that moment."""
     return [row[0] for row in run(session, _STALE, {"before": before, "before_us": before_us})]
+
+
+def forget(session: Session, before: datetime, before_us: int) -> None:
+    """Forget what was asked with those that are over, as `stale` says it of bundles."""
+    run(session, _FORGET, {"before": before, "before_us": before_us})
 
 
 def add_download(session: Session, download: Download) -> None:

@@ -36,34 +36,6 @@ _LABELS: Final = (
     "SELECT l.log_id, l.seq, l.at, n.name AS log, e.body FROM label l JOIN entry e USING (log_id, seq) "
     "JOIN log n USING (log_id) WHERE l.id_hash = ANY(%(id_hashes)s) ORDER BY l.at, l.log_id, l.seq"
 )
-_TOPICS: Final = (
-    "SELECT r.topic, count(*) AS amount, max(s.at) AS last_at FROM relay_place r JOIN ("
-    "SELECT log_id, seq, at FROM label WHERE id_hash = ANY(%(id_hashes)s) UNION ALL "
-    "SELECT log_id, seq, at FROM activity WHERE task_id = ANY(%(task_ids)s) "
-    "AND kind IN ('decision', 'retraction', 'task_moved')"
-    ") s ON s.log_id = r.log_id AND s.seq <= r.seq GROUP BY r.topic ORDER BY r.topic"
-)
-# An export says up to which seq it went; one that ended before the subject's first label held none.
-_EXPORTS: Final = (
-    "WITH exported AS (SELECT a.actor, a.at, substr(a.object, 8) AS model, "
-    "(convert_from(e.body, 'UTF8')::json #>> '{facts,up_to}')::bigint AS up_to "
-    "FROM activity a JOIN entry e USING (log_id, seq) "
-    "WHERE a.kind = 'export' AND a.object LIKE 'labels:%%' AND a.at >= %(since)s) "
-    "SELECT x.actor, count(DISTINCT (l.log_id, l.seq)) AS amount, max(x.at) AS last_at FROM exported x "
-    "JOIN model m ON m.name = x.model JOIN label l ON l.model_id = m.model_id AND l.seq <= x.up_to "
-    "AND l.at <= x.at WHERE l.id_hash = ANY(%(id_hashes)s) GROUP BY x.actor ORDER BY x.actor"
-)
-_BUNDLES: Final = (
-    "SELECT a.actor, count(*) AS amount, max(a.at) AS last_at FROM activity a "
-    "JOIN entry e USING (log_id, seq) "
-    "WHERE a.kind = 'export' AND a.object LIKE 'bundle:%%' AND a.at >= %(since)s AND ("
-    "convert_from(e.body, 'UTF8')::json #>> '{facts,payloads}')::bigint > 0 "
-    "GROUP BY a.actor ORDER BY a.actor"
-)
-_SUBJECT_EXPORTS: Final = (
-    "SELECT actor, count(*) AS amount, max(at) AS last_at FROM activity "
-    "WHERE kind = 'subject_export' AND object = %(object)s GROUP BY actor ORDER BY actor"
-)
 
 
 class Kept(NamedTuple):
@@ -83,15 +55,6 @@ class Kept(NamedTuple):
         return [row.task_id for row in self.tasks]
 
 
-class Left(NamedTuple):
-    """Something that had left: of which kind, to whom, how much of it, when last (microseconds)."""
-
-    kind: str
-    receiver: str
-    amount: int
-    last_at: int | None
-
-
 def key_of(session: Session, subject: bytes) -> bytes | None:
     """Return the id of a subject's key by the subject's keyed hash; None if there is none, or no more."""
     found = session.scalar(sa.select(t.data_key.c.key_id).where(t.data_key.c.subject == subject))
@@ -99,8 +62,8 @@ def key_of(session: Session, subject: bytes) -> bytes | None:
 
 
 def has_key(session: Session, key_id: bytes) -> bool:
-    """Say whether a key exists and is a subject's."""
-    wanted = (t.data_key.c.key_id == key_id, t.data_key.c.subject.is_not(None))
+    """Say whether a key exists and is a subject's or a quarantined event's, which may be erased."""
+    wanted = (t.data_key.c.key_id == key_id, t.data_key.c.day.is_(None))
     return session.scalar(sa.select(t.data_key.c.key_id).where(*wanted)) is not None
 
 
@@ -121,9 +84,9 @@ def entries_about(session: Session, found: Kept) -> list[sa.Row[Any]]:
     return about + list(run(session, _LABELS, {"id_hashes": found.id_hashes}))
 
 
-def destroy_key(session: Session, key_id: bytes, at: datetime) -> None:
-    """Destroy a key; the table's file is free of it after a sweep."""
-    session.execute(sa.delete(t.data_key).where(t.data_key.c.key_id == key_id))
+def destroy_keys(session: Session, key_ids: Collection[bytes], at: datetime) -> None:
+    """Destroy keys; the table's file is free of them after a sweep."""
+    session.execute(sa.delete(t.data_key).where(t.data_key.c.key_id.in_(key_ids)))
     session.execute(sa.update(t.key_sweep).values(wanted_at=at))
 
 
@@ -131,27 +94,3 @@ def empty(session: Session, key_id: bytes) -> None:
     """Empty what predictions say of their subject."""
     emptied = sa.update(t.prediction).where(t.prediction.c.subject == key_id)
     session.execute(emptied.values(subject=None, segment=None))
-
-
-def left(session: Session, key_id: bytes, found: Kept) -> list[Left]:
-    """Return what had left of a subject's data, and to whom."""
-    if not found.predictions:
-        return []
-    asked = {
-        "id_hashes": found.id_hashes,
-        "task_ids": found.task_ids,
-        "since": min(row.at for row in found.predictions),
-        "object": f"subject:{key_id.hex()}",
-    }
-    topics: dict[str, int] = {}
-    for row in found.predictions:
-        topics[row.topic or row.log] = topics.get(row.topic or row.log, 0) + 1
-    told = [Left("source", name, amount, None) for name, amount in sorted(topics.items())]
-    for kind, query in (
-        ("topic", _TOPICS),
-        ("labels", _EXPORTS),
-        ("bundle", _BUNDLES),
-        ("subject_export", _SUBJECT_EXPORTS),
-    ):
-        told += [Left(kind, row[0], row.amount, row.last_at) for row in run(session, query, asked)]
-    return told

@@ -112,6 +112,7 @@ erasure_left = _table(
     "erasure_id:uuid* item:small* kind:text receiver:text amount:big last_at:big? told_by:text?"
     " told_at:time?",
 )
+answer_reader = _table("answer_reader", "model:text* reader:text* last_at:time")
 erased_key = _table("erased_key", "log_id:int* seq:big* key_id:bytes")
 hold = _table(
     "hold", "log_id:int* seq:big* hold_id:uuid key_id:bytes? model_id:int? id_hash:bytes? find:big?"

@@ -257,8 +257,8 @@ class Label(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Labels or entries left the house: what, for which model, up to which seq, how many.
 
-    Of a bundle: `up_to` is how far the root log is in it, `manifest` the SHA-256 of its manifest, `about`
-    what was asked.
+    `token` is the one by which labels were pulled. Of a bundle: `up_to` is how far the root log is in it,
+    `manifest` the SHA-256 of its manifest, `about` what was asked.
     """
 
     what: str
@@ -268,6 +268,7 @@ class Export(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     manifest: str | None = None
     payloads: int | None = None
     about: export_facts.About | None = None
+    token: str | None = None
 
 
 class SigningKey(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -53,7 +53,14 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "admin": frozenset({"people.see", "people.manage", "tokens.manage", "sessions.manage"}),
     "steward": frozenset(
-        {"subjects.erase", "subjects.export", "subjects.hold", "subjects.approve", "retention.set"}
+        {
+            "subjects.erase",
+            "subjects.export",
+            "subjects.hold",
+            "subjects.approve",
+            "retention.set",
+            "quarantine.see",
+        }
     ),
 }
 

@@ -4,10 +4,15 @@ from reviewsvc.domain.fact import Facts
 
 
 class ErasureAsked(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Somebody asked for a subject's erasure, agreed to it, or refused it; `subject` is the pseudonym."""
+    """Somebody asked for a subject's erasure, agreed to it, or refused it; `subject` is the pseudonym.
+
+    With `log` and `seq` it is about the quarantined event at that place, which has a key of its own.
+    """
 
     erasure: str
     subject: str
+    log: str | None = None
+    seq: int | None = None
 
 
 class Erasure(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

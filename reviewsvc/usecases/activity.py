@@ -86,7 +86,9 @@ def _append(
     session: Session, keyring: Keyring, head: logs.Head, said: Said, *, actor: Actor | None, at: datetime
 ) -> Place:
     clock = microseconds(at)
-    sealed = said.payload and keyring.seal_for_day(session, head.log_id, clock, said.payload)
+    # The key of the day on which the entry will say that it was written: with that day's month it goes.
+    day = max(clock, head.last_at)
+    sealed = said.payload and keyring.seal_for_day(session, head.log_id, day, said.payload)
     return logs.append(
         session, head, said.kind, said.facts, clock=clock, actor=actor, ref=said.ref, payload=sealed or None
     )

@@ -73,7 +73,7 @@ class Sight:
     def _shown(self, seq: int, said: Payload, ciphertext: bytes | None) -> Shown:
         cipher = self._ciphers.get(said.key)
         if cipher is None or ciphertext is None:
-            why = _ERASED if cipher is None else _DROPPED
+            why = _DROPPED if ciphertext is None else _ERASED
             return Shown(seq, withheld(seq, why), why)
         try:
             return Shown(seq, disclosed(seq, cipher.open_salted(ciphertext, bytes.fromhex(said.commit))), "")

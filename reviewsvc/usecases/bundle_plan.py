@@ -8,18 +8,19 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from reviewsvc.crypto.keyed import find_hash, id_hash, keyed_hash
-from reviewsvc.db.hot import anchored, exports, keys, picks, scan
+from reviewsvc.crypto.keyed import id_hash
+from reviewsvc.db.hot import anchored, exports, picks, scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.exports import PinnedLog
 from reviewsvc.db.hot.seals import SealedLog
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain.bundle import KeySpan, Question, QuestionError, Scope
 from reviewsvc.domain.entries import Actor, Entry
-from reviewsvc.domain.projections import signed64
+from reviewsvc.usecases import sent_ids, subjects
 from reviewsvc.usecases.anchored_root import roots
 from reviewsvc.usecases.bundle_pieces import Piece
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.sent_ids import Sent
 from reviewsvc.usecases.signing_keys import history
 
 # A root log up to this size goes into a bundle as a whole; of a longer one, what seals the bundle's logs.
@@ -185,7 +186,7 @@ def _terms(session: Session, keyring: Keyring, question: Question) -> dict[str, 
 def case_terms(session: Session, keyring: Keyring, question: Question) -> dict[str, Any]:
     """Return by what a case is found: `find`, and `ids`, the keyed hashes of all that its id names."""
     key, model, sent = keyring.hash_key(session, "prediction"), question.model or "", question.prediction_id
-    find = signed64(find_hash(key, model, sent or "").hex())
+    find = sent_ids.place(key, Sent(model, sent or ""))
     if question.source is not None:
         ids = [id_hash(key, model, question.source, sent or "")]
     else:
@@ -196,9 +197,8 @@ def case_terms(session: Session, keyring: Keyring, question: Question) -> dict[s
 
 def subject_pseudonym(sessions: Sessions, keyring: Keyring, subject: str) -> str:
     """Return what stands for a subject in entries. QuestionError if there is nothing, or nothing any more."""
-    with sessions.begin() as session:
-        index = keyed_hash(keyring.hash_key(session, "subject"), subject)
-        found = keys.of_subjects(Sessions.psycopg(session), [index])
-    if not found:
-        raise QuestionError("nothing is kept about this subject")
-    return bytes(found[0].key_id).hex()
+    try:
+        with sessions.begin() as session:
+            return subjects.key_of(session, keyring, subject).hex()
+    except subjects.SubjectMissingError as error:
+        raise QuestionError(str(error)) from error

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from reviewsvc.db import logs
+from reviewsvc.db import logs, past_keys
 from reviewsvc.db.logs import Head, SealedPayload
 from reviewsvc.domain.case_secrets import ERASED, CaseSecrets, write_secrets
 from reviewsvc.domain.entries import Entry, Ref
@@ -23,10 +23,12 @@ def write(
     *,
     secrets: CaseSecrets | None = None,
     ref: Ref | None = None,
+    is_past: bool = False,
 ) -> Place:
     """Append to the log of a task's case; `ref` is the prediction unless another is given.
 
-    After an erasure the secrets are left out. Only label heads may be locked after this.
+    After an erasure the secrets are left out. Once the case's time `is_past` they keep no day's key of its
+    prediction from going. Only label heads may be locked after this.
     """
     heads = logs.lock_heads(work.session, [row.activity_log_id])
     head = heads[row.activity_log_id]
@@ -38,11 +40,21 @@ def write(
         clock=work.clock,
         actor=work.actor,
         ref=ref or Ref(row.prediction_log, row.prediction_seq),
-        payload=None if secrets is None else seal(work, head, prediction, secrets),
+        payload=None if secrets is None else _sealed(work, head, prediction, secrets, is_past=is_past),
         retention_class=row.retention_class,
     )
     logs.save_heads(work.session, heads)
     return place
+
+
+def _sealed(
+    work: Work, head: Head, prediction: Entry, secrets: CaseSecrets, *, is_past: bool
+) -> SealedPayload:
+    key_id = bytes.fromhex(prediction.payload.key) if prediction.payload else b""
+    if is_past and past_keys.is_of_day(work.session, key_id):
+        clock = max(work.clock, head.last_at)
+        return work.desk.keyring.seal_for_day(work.session, head.log_id, clock, write_secrets(secrets))
+    return seal(work, head, prediction, secrets)
 
 
 def seal(work: Work, head: Head, prediction: Entry, secrets: CaseSecrets) -> SealedPayload:

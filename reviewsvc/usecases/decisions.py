@@ -2,43 +2,45 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import find_hash, id_hash
-from reviewsvc.db import logs, predictions, seals, tasks, versions
+from reviewsvc.crypto.keyed import id_hash
+from reviewsvc.db import logs, predictions, receivers, seals, tasks, versions
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.case_secrets import CaseSecrets
 from reviewsvc.domain.decisions import DecisionRecord, decision_record, read_ending
 from reviewsvc.domain.entries import Actor, Ref, parse
 from reviewsvc.domain.labels import rfc3339, value_of
-from reviewsvc.domain.projections import signed64
-from reviewsvc.usecases import dossiers
+from reviewsvc.usecases import dossiers, sent_ids
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.dossiers import ErasedError
+from reviewsvc.usecases.sent_ids import Sent
 
 _ENDED: Final = ("decided", "defaulted", "withdrawn")
 
 
-class NotCapturedError(LookupError):
-    """No such prediction has been captured."""
-
-
-class SeveralSourcesError(ValueError):
-    """Several sources sent a prediction of this id."""
-
-
 def answer(
-    desk: Desk, model: str, prediction_id: str, source: str | None, *, actor: Actor, at: datetime
+    desk: Desk,
+    model: str,
+    prediction_id: str,
+    source: str | None,
+    *,
+    actor: Actor,
+    at: datetime,
+    token: UUID | None = None,
 ) -> DecisionRecord:
     """Say what became of a prediction: auto, pending, decided, overdue, defaulted or withdrawn.
 
     Raises NotCapturedError, and SeveralSourcesError if no source is given and several sent this id.
     """
     with desk.work(actor, at) as work:
-        found = _find(work, model, prediction_id, source)
+        found = _find(work, Sent(model, prediction_id, source))
+        by = f"{actor.kind}:{actor.id}" + (f":{token}" if token else "")
+        receivers.note_answer(work.session, model, by, at)
         secrets = CaseSecrets(
             versions.version_text(work.session, found.version_id),
             source or _source(work, found, model, prediction_id),
@@ -54,19 +56,10 @@ def answer(
         return _open(found, task, model, secrets, at)
 
 
-def _find(work: Work, model: str, prediction_id: str, source: str | None) -> sa.Row[Any]:
+def _find(work: Work, sent: Sent) -> sa.Row[Any]:
     key = work.desk.keyring.hash_key(work.session, "prediction")
-    place = signed64(find_hash(key, model, prediction_id).hex())
-    found = predictions.find(work.session, model, place)
-    if source is not None:
-        wanted = id_hash(key, model, source, prediction_id)
-        found = [row for row in found if bytes(row.id_hash) == wanted]
-    found = [row for row in found if _has_left(work, row.log_id, row.seq)]
-    if not found:
-        raise NotCapturedError(f"No prediction {prediction_id} of {model} has been captured.")
-    if len({bytes(row.id_hash) for row in found}) > 1:
-        raise SeveralSourcesError(f"Several sources sent a prediction {prediction_id} of {model}: name one.")
-    return found[-1]
+    found = predictions.find(work.session, sent.model, sent_ids.place(key, sent))
+    return sent_ids.the_one(key, sent, [row for row in found if _has_left(work, row.log_id, row.seq)])
 
 
 def _has_left(work: Work, log_id: int | None, seq: int | None) -> bool:

@@ -13,7 +13,7 @@ from reviewsvc.domain.projections import Place
 from reviewsvc.domain.review import UNFINISHED
 from reviewsvc.domain.subject_rows import ErasedKeyRow
 from reviewsvc.outside.erasure_journal import ErasureJournal, JournalError, Line
-from reviewsvc.usecases import dossiers, labelling, withdrawing
+from reviewsvc.usecases import dossiers, labelling, receivers, withdrawing
 from reviewsvc.usecases.activity import chosen_shard
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.subjects import HeldError
@@ -123,11 +123,11 @@ def _is_held(session: Session, erasure_id: UUID) -> bool:
 def _erase(work: Work, erasure_id: UUID, key_id: bytes, *, ref: Ref | None) -> Erased:
     session = work.session
     kept = subjects.kept(session, key_id)
-    left = subjects.left(session, key_id, kept)
+    left = receivers.left(session, key_id, kept)
     locked = [dossiers.lock(session, row.task_id) for row in kept.tasks if row.status in UNFINISHED]
     labels = subjects.standing_labels(session, kept.id_hashes)
     subjects.empty(session, key_id)
-    subjects.destroy_key(session, key_id, work.at)
+    subjects.destroy_keys(session, [key_id], work.at)
     done = Erased(erasure_id, len(kept.predictions), len(locked), len(labels), len(left))
     place, log = _log(work, key_id, done, [row.activity_log_id for row, _ in locked], ref)
     for row, task in locked:

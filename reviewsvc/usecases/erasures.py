@@ -12,19 +12,23 @@ from reviewsvc.db import holds
 from reviewsvc.db import wishes as wished
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
-from reviewsvc.domain.entries import Actor
-from reviewsvc.usecases import subjects, wishes
+from reviewsvc.domain.entries import Actor, Ref
+from reviewsvc.usecases import quarantine, receivers, subjects, wishes
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.wishes import WishMissingError, WishStateError
 
 
 class Left(NamedTuple):
-    """Something that had left: what, to whom, how much, when last; and who told the receiver, when."""
+    """Something that had left: what, to whom, how much, when last; and who told the receiver, when.
+
+    `name` is what the receiver is called: a person, a person's token, a topic.
+    """
 
     item: int
     kind: str
     receiver: str
+    name: str
     amount: int
     last_at: int | None
     told_by: str | None
@@ -32,7 +36,10 @@ class Left(NamedTuple):
 
 
 class Erasure(NamedTuple):
-    """A wish to erase: the subject's pseudonym, where it stands, who did what and when."""
+    """A wish to erase: the subject's pseudonym, where it stands, who did what and when.
+
+    `event` is the log and seq of a quarantined event, whose own key it is that `subject` names then.
+    """
 
     erasure_id: UUID
     subject: str
@@ -45,6 +52,7 @@ class Erasure(NamedTuple):
     is_held: bool
     reason: str | None
     left: Sequence[Left]
+    event: str | None = None
 
 
 def final_at(told: Erasure, backup_days: int) -> datetime | None:
@@ -69,12 +77,30 @@ def request(
     erasure_id = wishes.new_id(at)
     with sessions.begin() as session:
         key_id = subjects.key_of(session, keyring, subject)
-        _check_free(session, key_id)
         said = sf.ErasureAsked(str(erasure_id), key_id.hex())
-        if not wishes.add(
-            session, keyring, erasure_id, said, reason, actor=actor, at=at, second_person=second_person
-        ):
-            raise WishStateError("Somebody else asked for this erasure at the same moment: see the list.")
+        _ask(session, keyring, said, reason, actor=actor, at=at, second_person=second_person)
+    return get(sessions, keyring, erasure_id)
+
+
+def request_event(
+    sessions: Sessions,
+    keyring: Keyring,
+    place: Ref,
+    reason: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    second_person: bool = False,
+) -> Erasure:
+    """Ask for the erasure of one event that could not be read; nobody knows whom it is about.
+
+    Raises QuarantineMissingError, SubjectMissingError once it is erased, ReasonError and WishStateError.
+    """
+    erasure_id = wishes.new_id(at)
+    with sessions.begin() as session:
+        key_id = quarantine.key_of(session, place.log, place.seq)
+        said = sf.ErasureAsked(str(erasure_id), key_id.hex(), place.log, place.seq)
+        _ask(session, keyring, said, reason, actor=actor, at=at, second_person=second_person)
     return get(sessions, keyring, erasure_id)
 
 
@@ -116,6 +142,24 @@ def page(
         ]
 
 
+def _ask(
+    session: Session,
+    keyring: Keyring,
+    said: sf.ErasureAsked,
+    reason: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    second_person: bool,
+) -> None:
+    _check_free(session, bytes.fromhex(said.subject))
+    added = wishes.add(
+        session, keyring, UUID(said.erasure), said, reason, actor=actor, at=at, second_person=second_person
+    )
+    if not added:
+        raise WishStateError("Somebody else asked for this erasure at the same moment: see the list.")
+
+
 def _check_free(session: Session, key_id: bytes) -> None:
     standing = wished.open_erasure(session, key_id)
     if standing is not None:
@@ -126,10 +170,10 @@ def _check_free(session: Session, key_id: bytes) -> None:
 
 
 def _erasure(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Erasure:
-    left = [
-        Left(each.item, each.kind, each.receiver, each.amount, each.last_at, each.told_by, each.told_at)
-        for each in rows.left(session, row.wish_id)
-    ]
+    about, name = wishes.named(wishes.asked(session, row))
+    found = rows.left(session, row.wish_id)
+    called = receivers.names_of(session, {each.receiver for each in found})
+    left = [Left(name=called[each.receiver], **_columns(each)) for each in found]
     return Erasure(
         row.wish_id,
         bytes(row.key_id).hex(),
@@ -142,4 +186,9 @@ def _erasure(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Erasure:
         row.status in wished.OPEN and bool(holds.on_subject(session, bytes(row.key_id))),
         wishes.reason_of(session, keyring, row.log_id, row.seq),
         left,
+        name if about == "event" else None,
     )
+
+
+def _columns(left: sa.Row[Any]) -> dict[str, Any]:
+    return {name: getattr(left, name) for name in Left._fields if name != "name"}

@@ -151,6 +151,7 @@ class Exporter:
             for job_id in rows.stale(session, before, microseconds(before)):
                 bundle_path(self.folder, job_id).unlink(missing_ok=True)
                 rows.update(session, job_id, state="expired")
+            rows.forget(session, before, microseconds(before))
 
     def _discard_cancelled(self) -> None:
         """Remove what was brought in of those that were cancelled while nobody was at them."""

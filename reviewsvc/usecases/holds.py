@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import find_hash, id_hash
+from reviewsvc.crypto.keyed import find_hash
 from reviewsvc.db import generation, predictions, versions
 from reviewsvc.db import holds as rows
 from reviewsvc.db import subjects as kept
@@ -16,13 +16,12 @@ from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Ref, parse
 from reviewsvc.domain.moments import moment
-from reviewsvc.domain.projections import signed64
 from reviewsvc.domain.subject_rows import hold_released_row, hold_row
-from reviewsvc.usecases import subjects, wishes
+from reviewsvc.usecases import sent_ids, subjects, wishes
 from reviewsvc.usecases.activity import Said, record, secrets
-from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.labels import ModelMissingError
+from reviewsvc.usecases.sent_ids import Sent
 from reviewsvc.usecases.wishes import Wish
 
 _MOST = 500
@@ -174,16 +173,12 @@ def _said(session: Session, keyring: Keyring, hold_id: UUID, on: HoldOn) -> sf.H
         raise ModelMissingError(f"There is no model {on.model}.")
     if on.prediction_id is None:
         return sf.HoldPlaced(str(hold_id), model=model.name)
+    sent = Sent(model.name, on.prediction_id, on.source)
     key = keyring.hash_key(session, "prediction")
+    found = predictions.find(session, model.name, sent_ids.place(key, sent))
+    meant = bytes(sent_ids.the_one(key, sent, found).id_hash).hex()
     find = find_hash(key, model.name, on.prediction_id).hex()
-    known = {bytes(row.id_hash) for row in predictions.find(session, model.name, signed64(find))}
-    if on.source:
-        known &= {id_hash(key, model.name, on.source, on.prediction_id)}
-    if len(known) > 1:
-        raise SeveralSourcesError(f"Several sources sent a prediction {on.prediction_id}: name one.")
-    if not known:
-        raise NotCapturedError(f"No prediction {on.prediction_id} of {model.name} has been captured.")
-    return sf.HoldPlaced(str(hold_id), model=model.name, id=known.pop().hex(), find=find)
+    return sf.HoldPlaced(str(hold_id), model=model.name, id=meant, find=find)
 
 
 def _hold(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Hold:

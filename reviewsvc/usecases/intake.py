@@ -193,7 +193,8 @@ class Builder:
         fault = one.event
         assert isinstance(fault, Fault)
         said = f.Quarantine(fault.code.value, len(one.arrived.value or b""), fault.text, one.arrived.offsets)
-        place = self._append("quarantine", said, one.arrived, key=key, salt=salt)
+        kept = self._rules.quarantine_class
+        place = self._append("quarantine", said, one.arrived, key=key, salt=salt, retention_class=kept)
         self.rows.quarantined.append(p.quarantine_row(place, said))
 
     def _append(
@@ -204,7 +205,7 @@ class Builder:
         *,
         key: PayloadKey,
         salt: bytes,
-        retention_class: int = 0,
+        retention_class: int,
     ) -> p.Place:
         plain = frames.frame(one.key, one.headers, one.value)
         sealed = key.cipher.seal(plain, salt)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from reviewsvc.crypto.envelope import RANDOM_BYTES, Cipher
 from reviewsvc.crypto.kek import KEY_BYTES, WrapsKeys
-from reviewsvc.db import generation, keys, logs
+from reviewsvc.db import erasures, generation, keys, logs
 from reviewsvc.db.keys import WrappedDataKey, WrappedKey
 from reviewsvc.db.logs import SealedPayload
 from reviewsvc.db.sessions import Session
@@ -19,6 +19,7 @@ from reviewsvc.domain.projections import Place
 
 KEY_ID_BYTES: Final = 16
 JSON: Final = "application/json"
+_PAST: Final = "the payload is no longer kept: its time of retention has passed"
 
 
 class KeyGoneError(LookupError):
@@ -120,13 +121,21 @@ class Keyring:
         """
         if entry.payload is None:
             raise PayloadGoneError("the entry has no payload")
-        key = self.data_key(session, bytes.fromhex(entry.payload.key))
+        key = self._opening_key(session, bytes.fromhex(entry.payload.key))
         if log_id is None:
             log_id = logs.find(session, logs.local_name(session, entry.log))
         stored = logs.ciphertext(session, Place(log_id, entry.seq, entry.at))
         if stored is None:
-            raise PayloadGoneError("the payload is no longer kept: its time of retention has passed")
+            raise PayloadGoneError(_PAST)
         return key.cipher.open(stored, bytes.fromhex(entry.payload.commit))
+
+    def _opening_key(self, session: Session, key_id: bytes) -> DataKey:
+        try:
+            return self.data_key(session, key_id)
+        except KeyGoneError as error:
+            if erasures.is_erased(session, key_id):
+                raise
+            raise PayloadGoneError(_PAST) from error
 
     def _made(self, session: Session, log_id: int, day: dt.date) -> WrappedDataKey:
         made = WrappedDataKey(os.urandom(KEY_ID_BYTES), *self._kek.wrap(os.urandom(KEY_BYTES)))

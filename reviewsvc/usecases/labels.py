@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -78,7 +79,16 @@ class Pull(NamedTuple):
         return self.spans[-1].before - 1
 
 
-def page(desk: Desk, model: str, after: str | None, limit: int, *, actor: Actor, at: datetime) -> Page:
+def page(
+    desk: Desk,
+    model: str,
+    after: str | None,
+    limit: int,
+    *,
+    actor: Actor,
+    at: datetime,
+    token: UUID | None = None,
+) -> Page:
     """Return up to `limit` labels after a cursor; what leaves is logged.
 
     Raises ModelMissingError, CursorError.
@@ -90,7 +100,7 @@ def page(desk: Desk, model: str, after: str | None, limit: int, *, actor: Actor,
             items += _read(work, span, limit - len(items))
         following = items[-1].label_id if items else pull.start or after or START
         if items:
-            _log_export(work, model, len(items), items[-1].seq)
+            _log_export(work, model, len(items), items[-1].seq, token)
         return Page(items, following, pull.continuation)
 
 
@@ -104,13 +114,15 @@ def stream(
     return opened(desk, model, after, actor=actor, at=at).batches
 
 
-def opened(desk: Desk, model: str, after: str | None, *, actor: Actor, at: datetime) -> Streamed:
+def opened(
+    desk: Desk, model: str, after: str | None, *, actor: Actor, at: datetime, token: UUID | None = None
+) -> Streamed:
     """Return the same stream, and before it what a cursor from before a restore must be told."""
     with desk.work(actor, at) as work:
         pull = _pull(work, model, read_cursor(after))
         amount = sum(max(0, span.before - 1 - max(span.after, 0)) for span in pull.spans)
         if amount:
-            _log_export(work, model, amount, pull.up_to)
+            _log_export(work, model, amount, pull.up_to, token)
     return Streamed(_batches(desk, pull.spans, actor, at), pull.continuation)
 
 
@@ -202,8 +214,9 @@ def _parts(spans: list[Span]) -> Iterator[Span]:
             yield span._replace(after=after, before=min(span.before, after + _AT_ONCE + 1))
 
 
-def _log_export(work: Work, model: str, amount: int, up_to: int) -> None:
-    said = Said("export", f.Export("labels", model, amount, up_to), about=model)
+def _log_export(work: Work, model: str, amount: int, up_to: int, token: UUID | None) -> None:
+    by = str(token) if token else None
+    said = Said("export", f.Export("labels", model, amount, up_to, token=by), about=model)
     record(work.session, work.desk.keyring, [said], actor=work.actor, at=work.at)
 
 

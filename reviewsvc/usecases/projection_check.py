@@ -157,16 +157,22 @@ class ProjectionCheck:
                 rows = self._without_dropped(rows, stored, said)
             self._compare(table, rows, stored)
         self._check_payloads({one.seq: one for one in said}, seqs, keys)
-        gone = {one.seq: one.entry.payload.key for one in said if one.entry.payload}
-        self._check_gone({seq: key for seq, key in gone.items() if key not in keys})
+        # A key that went with the last month that needed it is explained by that month.
+        gone = {
+            one.seq: one.entry.payload.key
+            for one in said
+            if one.entry.payload and one.entry.payload.key not in keys
+        }
+        erased = scan.keys_erased(self._conn, sorted(set(gone.values()))) if gone else set()
+        past = {one.seq for one in said if one.seq in gone and self._is_dropped("payload", one)}
+        self._check_gone({seq: key for seq, key in gone.items() if key in erased or seq not in past}, erased)
 
-    def _check_gone(self, gone: dict[int, str]) -> None:
+    def _check_gone(self, gone: dict[int, str], erased: Collection[str]) -> None:
         """Hold what was said under keys that are gone (by seq) against the erasures."""
         if not gone:
             return
         for seq in scan.with_segment(self._conn, self._head.log_id, list(gone)):
             self._findings.note(seq, "its key is gone, and its row in prediction still has a segment")
-        erased = scan.keys_erased(self._conn, sorted(set(gone.values())))
         for seq, key in gone.items():
             if key not in erased:
                 self._findings.note(seq, "its key is gone, and no erasure says so")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from reviewsvc.db import logs, predictions
+from reviewsvc.db import subjects as kept
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.entries import Actor, Entry, Ref, parse
@@ -13,6 +14,7 @@ from reviewsvc.domain.frames import Record, unframe
 from reviewsvc.domain.moments import moment
 from reviewsvc.usecases.activity import Said, record
 from reviewsvc.usecases.desk import Desk
+from reviewsvc.usecases.subjects import SubjectMissingError
 
 Before = tuple[int, int, int]
 
@@ -62,6 +64,24 @@ def find(desk: Desk, log: str, seq: int) -> Kept:
     with desk.sessions.begin() as session:
         log_id = _log_id(session, log)
         return _kept(log, _entry(session, log_id, seq), log_id)
+
+
+def key_of(session: Session, log: str, seq: int) -> bytes:
+    """Return the id of the key that such an event alone has.
+
+    Raises QuarantineMissingError, and SubjectMissingError once the key is gone.
+    """
+    payload = _entry(session, _log_id(session, log), seq).payload
+    key_id = bytes.fromhex(payload.key) if payload else b""
+    if not kept.has_key(session, key_id):
+        raise SubjectMissingError("This event has been erased already, or is no longer kept.")
+    return key_id
+
+
+def is_gone(desk: Desk, entry: Entry) -> bool:
+    """Say whether such an event was erased: nobody can read its bytes any more."""
+    with desk.sessions.begin() as session:
+        return entry.payload is None or not kept.has_key(session, bytes.fromhex(entry.payload.key))
 
 
 def open_raw(desk: Desk, log: str, seq: int, *, actor: Actor, at: datetime) -> Record:

@@ -4,21 +4,19 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Final, NamedTuple
 
-from reviewsvc.crypto.keyed import find_hash, id_hash
 from reviewsvc.crypto.notes import signature_lines
 from reviewsvc.db.hot import exports
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.seals import SealedLog
 from reviewsvc.db.sessions import Session, Sessions
-from reviewsvc.domain.projections import signed64
 from reviewsvc.domain.proof import Proved, proved_text, tlog_proof
 from reviewsvc.domain.receipt_page import receipt_page
 from reviewsvc.domain.tiles import HASH_BYTES, WIDTH, Tile, nodes_from_rows, rows_of
 from reviewsvc.domain.tree import inclusion_proof
-from reviewsvc.usecases import tiles
+from reviewsvc.usecases import sent_ids, tiles
 from reviewsvc.usecases.anchored_root import roots
-from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.sent_ids import Sent
 
 # A second signature is longer than all else in a receipt, and verified by few.
 _LONGEST_LINE: Final = 400
@@ -102,14 +100,6 @@ class Prover:
         return rows
 
 
-class Sent(NamedTuple):
-    """A prediction as its producer named it; without a source it is looked for among all."""
-
-    model: str
-    prediction_id: str
-    source: str | None = None
-
-
 def of_prediction(sessions: Sessions, keyring: Keyring, prover: Prover, sent: Sent) -> Receipt:
     """Make the receipt of a prediction, of the last one if it was sent twice.
 
@@ -121,17 +111,10 @@ def of_prediction(sessions: Sessions, keyring: Keyring, prover: Prover, sent: Se
 
 
 def _find(session: Session, keyring: Keyring, sent: Sent) -> tuple[str, int]:
-    key, model, sent_id = keyring.hash_key(session, "prediction"), sent.model, sent.prediction_id
-    find = signed64(find_hash(key, model, sent_id).hex())
-    found = exports.predictions(Sessions.psycopg(session), model, find)
-    if sent.source is not None:
-        wanted = id_hash(key, model, sent.source, sent_id)
-        found = [each for each in found if each.id_hash == wanted]
-    if not found:
-        raise NotCapturedError(f"No prediction {sent_id} of {model} has been captured.")
-    if len({each.id_hash for each in found}) > 1:
-        raise SeveralSourcesError(f"Several sources sent a prediction {sent_id} of {model}: name one.")
-    return found[-1].log, found[-1].seq
+    key = keyring.hash_key(session, "prediction")
+    found = exports.predictions(Sessions.psycopg(session), sent.model, sent_ids.place(key, sent))
+    meant = sent_ids.the_one(key, sent, found)
+    return meant.log, meant.seq
 
 
 def _short(note: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from reviewsvc.db import generation, installations, logs
+from reviewsvc.db import generation, installations, logs, past_keys, subjects
 from reviewsvc.db import retention as rows
 from reviewsvc.db.retention import StoredMonth
 from reviewsvc.db.sessions import Session, Sessions
@@ -19,6 +19,7 @@ from reviewsvc.usecases.desk import Desk, Work
 
 _ABOUT: Final = "retention"
 _HELD: Final = "payload_held"
+_KEYS: Final = "data_key"
 _AT_ONCE: Final = 500
 
 
@@ -72,6 +73,7 @@ def run(desk: Desk, *, actor: Actor | None, at: datetime) -> list[Dropped]:
     # What a hold had kept of months that went before, and has been released since.
     _withdraw(desk, None, actor, at)
     done.append(_drop_released(desk.sessions, actor, at))
+    done.append(_destroy_keys(desk.sessions, actor, at))
     return [one for one in done if one is not None]
 
 
@@ -117,6 +119,23 @@ def _drop_released(sessions: Sessions, actor: Actor | None, at: datetime) -> Dro
             return None
         _log(session, head, sf.Retention(_HELD, amount), actor, at)
     return Dropped(_HELD, None, None, None, amount, 0, 0)
+
+
+def _destroy_keys(sessions: Sessions, actor: Actor | None, at: datetime) -> Dropped | None:
+    """Destroy the keys of days and events of which nothing is stored any more, so that what went is gone."""
+    with sessions.begin() as session:
+        if not past_keys.find(session):
+            return None
+    with sessions.begin() as session:
+        # Alone: nothing is sealed with one of these keys between the look and the end.
+        generation.bump(session)
+        found = past_keys.find(session)
+        if not found:
+            return None
+        head = _head(session)
+        subjects.destroy_keys(session, found, at)
+        _log(session, head, sf.Retention(_KEYS, len(found)), actor, at)
+    return Dropped(_KEYS, None, None, None, len(found), 0, 0)
 
 
 def _withdraw(desk: Desk, month: StoredMonth | None, actor: Actor | None, at: datetime) -> int:

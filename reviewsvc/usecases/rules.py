@@ -41,6 +41,7 @@ class Rules:
     prediction_key: bytes
     subject_key: bytes
     sampling_key: bytes
+    quarantine_class: int
 
 
 def load(conn: Connected, kek: WrapsKeys) -> Rules:
@@ -58,6 +59,7 @@ def load(conn: Connected, kek: WrapsKeys) -> Rules:
         prediction_key=keys["prediction"],
         subject_key=keys["subject"],
         sampling_key=keys["sampling/1"],
+        quarantine_class=rows.quarantine_class,
     )
 
 

@@ -10,15 +10,14 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from reviewsvc.crypto.keyed import find_hash, keyed_hash
+from reviewsvc.crypto.keyed import find_hash
 from reviewsvc.db import logs, searches, task_lists
-from reviewsvc.db.hot import keys
 from reviewsvc.db.searches import Cursor, Window
-from reviewsvc.db.sessions import Session, Sessions
+from reviewsvc.db.sessions import Session
 from reviewsvc.domain.moments import microseconds, moment
 from reviewsvc.domain.projections import signed64
 from reviewsvc.domain.showing import number_words
-from reviewsvc.usecases import names
+from reviewsvc.usecases import names, subjects
 from reviewsvc.usecases.desk import Desk
 from reviewsvc.usecases.people import get_by_login
 
@@ -146,11 +145,10 @@ def _asked(desk: Desk, session: Session, wanted: Wanted, after: Cursor | None) -
     if wanted.prediction_id:
         asked["finds"] = _finds(desk, session, wanted)
     if wanted.subject:
-        index = keyed_hash(desk.keyring.hash_key(session, "subject"), wanted.subject)
-        found = keys.of_subjects(Sessions.psycopg(session), [index])
-        if not found:
-            raise SearchError("nothing is kept about this subject")
-        asked["subject"] = bytes(found[0].key_id)
+        try:
+            asked["subject"] = subjects.key_of(session, desk.keyring, wanted.subject)
+        except subjects.SubjectMissingError as error:
+            raise SearchError(str(error)) from error
     return asked
 
 

@@ -10,8 +10,8 @@ from reviewsvc.db.hot import scan
 from reviewsvc.db.hot.connection import Connected
 from reviewsvc.db.hot.scan import Kept
 
-# What the service says of itself is of a class that no contract names.
-_SERVICE: Final = Kept("service", 3_650, None)
+# What the service says of itself, and what it could not read, are of classes that no contract names.
+_OWN: Final = (Kept("service", 3_650, None), Kept("quarantine", 180, None))
 
 
 class _Retention(Struct, rename={"name": "class"}):
@@ -30,7 +30,7 @@ def check(conn: Connected) -> Iterator[str]:
     found, models = scan.retention_classes(conn), scan.models_kept(conn)
     said = {(name, version): kept for name, version, body in scan.contracts(conn) if (kept := _said(body))}
     for each in found:
-        if each not in {_SERVICE, *said.values()}:
+        if each not in {*_OWN, *said.values()}:
             days = f"{each.keep_days} days, rows {each.prediction_days or 'for good'}"
             yield f"the retention class {each.name} keeps {days}, and no contract says so"
     for name, version, actual in models:

@@ -67,6 +67,8 @@ class Names(NamedTuple):
 
     def classes_of(self, facts: f.Facts | None) -> set[int]:
         """The retention classes that the payload of these facts may be in."""
+        if isinstance(facts, f.Quarantine):
+            return {0, *(number for name, number in self.classes.items() if name == "quarantine")}
         if not isinstance(facts, f.Prediction | f.Decision | f.Retraction | f.TaskMoved | f.Label):
             return {0}
         return {number for (name, _), number in self.retention.items() if name == facts.model}

@@ -44,7 +44,8 @@ class SecondPersonError(PermissionError):
 class Wish(NamedTuple):
     """What somebody asked for: the act, what it is about, where it stands, who did what and when.
 
-    `about` is `subject`, `model` or `case`, and `name` says which: a subject by its pseudonym.
+    `about` is `subject`, `event`, `model` or `case`, and `name` says which: a subject by its pseudonym, an
+    event that could not be read by its log and seq.
     """
 
     wish_id: UUID
@@ -162,9 +163,11 @@ def read(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Wish:
 
 
 def named(said: sf.ErasureAsked | sf.Wished | sf.HoldPlaced) -> tuple[str, str]:
-    """Say what an act is about, `subject`, `model` or `case`, and which."""
-    if said.subject or isinstance(said, sf.ErasureAsked):
-        return "subject", said.subject or ""
+    """Say what an act is about, `subject`, `event`, `model` or `case`, and which."""
+    if isinstance(said, sf.ErasureAsked):
+        return ("subject", said.subject) if said.log is None else ("event", f"{said.log} {said.seq}")
+    if said.subject:
+        return "subject", said.subject
     return ("case", f"{said.model} {said.id}") if said.id else ("model", said.model or "")
 
 

@@ -35,7 +35,7 @@ def withdraw(work: Work, row: sa.Row[Any], task: review.Task, *, why: str | None
         why=why,
     )
     secrets = _ids(work, row, entry) if why else ERASED
-    place = case_log.write(work, row, entry, "task_moved", facts, secrets=secrets)
+    place = case_log.write(work, row, entry, "task_moved", facts, secrets=secrets, is_past=why is not None)
     slots.save(work.session, row, task.slots, after.slots)
     tasks.save(
         work.session,

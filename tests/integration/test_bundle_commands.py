@@ -85,7 +85,7 @@ def test_without_a_person_no_payload_is_disclosed(signed: SealedBank, run: Run) 
     [
         (("--case", "p-3"), "ask one thing"),
         (("--queue", "unsure", "--subject", "x"), "ask one thing"),
-        (("--subject", "nobody"), "nothing is kept about this subject"),
+        (("--subject", "nobody"), "Nothing is kept about this subject"),
         (("--log", "activity/9/0"), "there is no sealed log activity/9/0"),
         (("--from", "yesterday"), "is no time"),
         (("--from", "2026-11-22", "--until", "2026-11-21"), "ends before it begins"),

@@ -17,7 +17,10 @@ from tests.fixtures.installed import AT
 
 pytestmark = pytest.mark.real
 
-SECRETS = (b"Wilhelmina-Zuckerkandl", b"prediction-zq71", b"remark-zq72", b"segment-zq73", b"note-zq74")
+SECRETS = (
+    *(b"Wilhelmina-Zuckerkandl", b"prediction-zq71", b"remark-zq72", b"segment-zq73", b"note-zq74"),
+    *(b"73219.4417", b"letter-zq75", b"header-zq76", b"because-zq77"),
+)
 
 
 def files(folder: Path, *, wal: bool) -> Iterator[Path]:
@@ -42,17 +45,18 @@ def test_no_secret_is_in_any_file_and_no_destroyed_key_in_a_table_file(
     eraser: Eraser, owner_url: str
 ) -> None:
     bank = eraser.bank
-    told = {"income": 1.5, "job": 1, "remarks": "remark-zq72"}
-    bank.capture(
-        [event("prediction-zq71", subject="Wilhelmina-Zuckerkandl", segment="segment-zq73", input=told)]
-    )
+    told = {"income": 73219.4417, "job": 1, "remarks": "remark-zq72"}
+    about = {"subject": "Wilhelmina-Zuckerkandl", "segment": "segment-zq73", "input": told}
+    why = {"attributions": [{"feature": "income", "value": 0.3}], "text": "because-zq77"}
+    sent = event("prediction-zq71", **about, explanation=why)
+    bank.capture([sent], headers=(("trace", b"header-zq76"),))
     bank.capture([event(f"p-{n}") for n in range(40)])
     anna = bank.person("anna")
     (held,) = bank.claim(anna)
-    bank.decide(anna, held, at=AT)
+    bank.decide(anna, held, at=AT, note="note-zq74")
     house = bank.house
-    made = subject_export.export(bank.desk, "Wilhelmina-Zuckerkandl", "letter 1", actor=STEWARD, at=AT)
-    assert b"remark-zq72" in made.as_json()
+    made = subject_export.export(bank.desk, "Wilhelmina-Zuckerkandl", "letter-zq75", actor=STEWARD, at=AT)
+    assert [needle for needle in SECRETS if needle not in made.as_json()] == [b"letter-zq75"]
     assert "remark-zq72" in made.as_text()
     rows = bank.rows(sa.select(t.data_key).where(t.data_key.c.subject.is_not(None)))
     wrapped = {bytes(row.key_id): bytes(row.wrapped) for row in rows}

@@ -11,9 +11,11 @@ from zipfile import ZipFile
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from reviewsvc import verify
 from reviewsvc.crypto import owned_files
+from reviewsvc.db import tables as t
 from reviewsvc.db import troubles
 from reviewsvc.domain import facts as f
 from reviewsvc.domain.moments import microseconds
@@ -233,6 +235,7 @@ def test_bundles_end_with_their_time_and_with_an_erasure(
         owner.execute(query, (at,))
     exporter.step(AT + timedelta(seconds=2))
     assert not (exporter.folder / f"{erased}.zip").exists()
+    assert [bytes(row.asked) for row in signed.bank.rows(sa.select(t.export_job.c.asked))] == [b""]
     site.clock.at = AT + timedelta(seconds=3)
     job = ask(ada, kind="case", model="loans", prediction_id="p1")
     finish(signed, exporter, 3)

@@ -11,9 +11,9 @@ from reviewsvc.db import tables as t
 from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.labels import FIELDS, CursorError
 from reviewsvc.usecases import answers, decisions, labels, quarantine
-from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
 from reviewsvc.usecases.due import due_step
 from reviewsvc.usecases.labels import ModelMissingError
+from reviewsvc.usecases.sent_ids import NotCapturedError, SeveralSourcesError
 from tests.fixtures.cases import QUEUE, SECOND, TOPIC, Bank, event, forget_subjects
 from tests.fixtures.installed import AT
 

@@ -23,7 +23,7 @@ from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.labels import CursorError
 from reviewsvc.usecases import adopting, decisions, guarding, label_lists, labels
 from reviewsvc.usecases.adopting import Adoption
-from reviewsvc.usecases.decisions import NotCapturedError
+from reviewsvc.usecases.sent_ids import NotCapturedError
 from tests.fixtures.broker import MakeTopic
 from tests.fixtures.cases import SECOND, TOPIC, Bank, event
 from tests.fixtures.installed import AT, ORIGIN, SYSTEM

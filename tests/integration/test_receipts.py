@@ -7,8 +7,8 @@ import pytest
 
 from reviewsvc import verify
 from reviewsvc.db.sessions import Sessions
-from reviewsvc.usecases.decisions import NotCapturedError, SeveralSourcesError
-from reviewsvc.usecases.receipts import NotSealedError, Prover, Receipt, Sent, of_prediction
+from reviewsvc.usecases.receipts import NotSealedError, Prover, Receipt, of_prediction
+from reviewsvc.usecases.sent_ids import NotCapturedError, Sent, SeveralSourcesError
 from tests.fixtures.bundled import alone, verifier_keys
 from tests.fixtures.cases import TOPIC, event
 from tests.fixtures.sealed import SealedBank

@@ -41,9 +41,9 @@ def hold(bank: Bank, on: HoldOn) -> holds.Hold:
 
 
 def run(eraser: Eraser, at: datetime) -> list[retention.Dropped]:
-    """Drop what is past, and leave out the months that were made ahead and stayed empty."""
+    """Drop what is past; the months that were made ahead and stayed empty, and keys, are left out."""
     done = retention.run(eraser.desk, actor=STEWARD, at=at)
-    return [one for one in done if one.rows]
+    return [one for one in done if one.rows and one.table != "data_key"]
 
 
 def stored(bank: Bank, table: sa.Table) -> set[tuple[int, int, bytes]]:
@@ -132,6 +132,41 @@ def test_open_cases_of_a_past_month_end_as_withdrawn_and_those_of_holds_do_not(e
     run(eraser, PAST)
     assert {row.status for row in bank.rows(sa.select(t.task.c.status))} == {"withdrawn"}
     assert {row.state for row in bank.rows(sa.select(t.slot.c.state))} == {"closed"}
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
+
+
+def day_keys(bank: Bank, kind: str) -> int:
+    """How many keys of days the logs of a kind have."""
+    query = sa.select(t.data_key.c.key_id).join(t.log, t.log.c.log_id == t.data_key.c.log_id)
+    return len(bank.rows(query.where(t.log.c.kind == kind)))
+
+
+def test_the_keys_of_days_go_with_the_last_payload_that_needs_them(eraser: Eraser) -> None:
+    bank, house, later = eraser.bank, eraser.bank.house, AT + timedelta(days=20)
+    brief(bank)
+    anonymous = {name: told for name, told in event("p-1", segment="a").items() if name != "subject"}
+    bank.capture([anonymous, b"{no json"])
+    months_step(eraser.desk.sessions, at=later)
+    anna = bank.person("anna")
+    bank.decide(anna, bank.claim(anna, at=later)[0], at=later)
+    run(eraser, AT + timedelta(days=55))
+    assert day_keys(bank, "predictions") == 1
+    placed = hold(bank, HoldOn(model="loans", prediction_id="p-1"))
+    assert [(one.table, one.rows, one.held) for one in run(eraser, PAST)] == [("payload", 2, 2)]
+    assert day_keys(bank, "predictions") == 1
+    holds.release(house.sessions, house.keyring, placed.hold_id, "settled", actor=STEWARD, at=PAST)
+    gone = retention.run(eraser.desk, actor=STEWARD, at=PAST)
+    assert [one.table for one in gone] == ["payload_held", "data_key"]
+    assert (day_keys(bank, "predictions"), day_keys(bank, "activity") > 0) == (0, True)
+    assert [row.segment for row in bank.rows(sa.select(t.prediction.c.segment))] == [0]
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
+    told = decisions.answer(bank.desk, "loans", "p-1", None, actor=STEWARD, at=PAST)
+    assert (told.status, told.value) == ("decided", "approve")
+    months_step(eraser.desk.sessions, at=AT + timedelta(days=250))
+    (gone,) = run(eraser, AT + timedelta(days=250))
+    assert (gone.retention_class, gone.rows) == ("quarantine", 1)
+    own = (t.data_key.c.log_id.is_(None), t.data_key.c.subject.is_(None))
+    assert bank.rows(sa.select(t.data_key.c.key_id).where(*own)) == []
     assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
 
 

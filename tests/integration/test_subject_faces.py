@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import secrets
 import zipfile
 from datetime import UTC, datetime
@@ -13,16 +14,21 @@ import pytest
 
 from reviewsvc import cli
 from reviewsvc.db import logins
+from reviewsvc.domain.export_facts import About
+from reviewsvc.domain.facts import Export
 from reviewsvc.domain.permissions import Grant
 from reviewsvc.domain.verdict import Verdict
 from reviewsvc.usecases import erasure, erasures
-from tests.fixtures.cases import event
-from tests.fixtures.erasing import Eraser
+from reviewsvc.usecases.activity import Said, record
+from tests.fixtures.cases import TOPIC, event
+from tests.fixtures.erasing import STEWARD, Eraser
 from tests.fixtures.installed import AT, KEK_BYTES, ORIGIN
 from tests.fixtures.service import Site
 from tests.integration.test_api_people import Program
 
 pytestmark = pytest.mark.real
+
+PLACE = re.compile(r'href="(/quarantine/\d+/\d+)"')
 
 
 @pytest.fixture
@@ -150,3 +156,55 @@ def test_a_log_in_that_may_not_destroy_keys_leaves_an_erasure_to_the_worker(
     assert eraser.verified().verdict is Verdict.VERIFIED
     with psycopg.connect(owner_url) as session:
         session.execute(f"DROP ROLE {name}")
+
+
+def test_receivers_are_listed_by_the_tokens_and_bundles_that_they_had(site: Site, eraser: Eraser) -> None:
+    bank = eraser.bank
+    bank.decided(bank.person("anna"), "p-1")
+    trainer, early = Program(site, "trainer", Grant("data")), Program(site, "early", Grant("data"))
+    assert trainer.call("GET /labels?model=loans")[0] == 200
+    assert trainer.call("GET /decisions?model=loans&prediction_id=p-2")[0] == 200
+    assert early.call("GET /labels?model=loans&after=0.1")[1]["items"] == []
+    with bank.house.sessions.begin() as session:
+        about = [About("subject", subject=each.hex()) for each in keys_of(eraser, "p-1", "p-2")]
+        said = [Said("export", Export("bundle", None, 9, 1, payloads=4, about=one)) for one in about]
+        record(session, bank.house.keyring, said, actor=STEWARD, at=AT)
+    done = eraser.erase("p-1")
+    left = erasures.get(bank.house.sessions, bank.house.keyring, done.erasure_id).left
+    assert [(one.kind, one.name, one.amount) for one in left] == [
+        ("source", TOPIC, 2),
+        ("labels", "Trainer, by token test", 1),
+        ("answers", "Trainer, by token test", 1),
+        ("bundle", "stella", 4),
+    ]
+    page = site.visitor("stella", Grant("steward")).get(f"/subjects/erasures/{done.erasure_id}").text
+    assert "Trainer, by token test" in page
+
+
+def keys_of(eraser: Eraser, *ids: str) -> list[bytes]:
+    return [key for one in ids if (key := eraser.key_of(one))]
+
+
+def test_an_event_that_could_not_be_read_is_erased_by_its_place(site: Site, eraser: Eraser) -> None:
+    eraser.bank.capture([b"{no json", b"no json either"])
+    program, stella = Program(site, "otto", Grant("steward")), site.visitor("stella", Grant("steward"))
+    newest, oldest = program.call("GET /quarantine")[1]["items"]
+    body = {"log": oldest["log"], "seq": oldest["seq"], "reason": "letter 19"}
+    status, asked = program.call("POST /quarantine/erasures", json=body)
+    assert (status, asked["status"], asked["event"]) == (202, "approved", f"{oldest['log']} {oldest['seq']}")
+    page = stella.get("/quarantine").text
+    place = next(path for path in PLACE.findall(page) if path.endswith(f"/{newest['seq']}"))
+    assert "Erase this event" in stella.get(place).text
+    assert stella.post(f"{place}/erase", reason=" ").status_code == 422
+    answer = stella.post(f"{place}/erase", reason="letter 20")
+    assert f"event {newest['log']} {newest['seq']}" in stella.get(answer.location).text
+    assert erasure.step(eraser.desk, eraser.journal, at=AT) == 2
+    assert "nobody can read them" in stella.get(place).text
+    assert program.call("POST /quarantine/erasures", json=body)[1]["code"] == "subject_missing"
+    done = program.call(f"GET /subjects/erasures/{asked['erasure_id']}")[1]
+    assert [(one["kind"], one["receiver"]) for one in done["left"]] == [("source", TOPIC)]
+    reader = Program(site, "ada", Grant("auditor"), Grant("operator"))
+    path = f"GET /quarantine/raw?log={oldest['log']}&seq={oldest['seq']}"
+    assert reader.call(path)[1]["code"] == "erased"
+    assert len(eraser.journal.read()) == 2
+    assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()

@@ -25,6 +25,7 @@ from tests.fixtures.long_commands import (
     running,
 )
 from tests.fixtures.processes import all_gone, eventually, is_alive
+from tests.fixtures.somebody import come_and_go, left_of_them
 
 pytestmark = pytest.mark.real
 
@@ -46,6 +47,12 @@ def _service(process: subprocess.Popen[str]) -> dict[str, int]:
         for pid, words in offspring(process).items()
         if words and words[-1] in SERVICE and parent_of(pid) == process.pid
     }
+
+
+def _environment(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Return what the service's processes were told, as a command on this machine would be."""
+    told = [Path(f"/proc/{pid}/environ").read_text().split("\0") for pid in _service(process).values()]
+    return {name: value for each in told for name, _, value in (one.partition("=") for one in each) if name}
 
 
 def _is_up_again(process: subprocess.Popen[str], name: str, former: int) -> bool:
@@ -79,8 +86,11 @@ def test_it_starts_again_on_its_folder_as_the_same_installation(reachable_folder
         assert eventually(lambda: bool(_checkpoint(port)), seconds=START_SECONDS)
         note = _checkpoint(port)
         assert note.startswith(f"{origin.strip()}/root/0\n")
+        come_and_go(_environment(command.process), reachable_folder)
         assert command.end() == 0
         assert all_gone(children)
+    # The topics are not the service's: everything else is, what all processes have said too.
+    assert left_of_them(reachable_folder, besides=("kafka",)) == []
     with up(folder, port) as command:
         assert "First log-in" not in command.said
         assert (folder / "origin").read_text() == origin

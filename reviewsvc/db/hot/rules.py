@@ -35,8 +35,10 @@ class RuleRows(NamedTuple):
     versions: dict[tuple[int, str], int]
     queues: list[QueueRow]
     activity_logs: list[int]
+    quarantine_class: int
 
 
+_QUARANTINE = "SELECT retention_class FROM retention_class WHERE name = 'quarantine'"
 _MODELS = (
     "SELECT m.model_id, m.name, m.retention_class, m.contract_version, c.body, m.policy_version, p.body, "
     "m.failsafe_queue FROM model m "
@@ -68,6 +70,7 @@ def load(conn: Connected) -> RuleRows:
             versions(conn),
             [QueueRow(*row) for row in conn.execute(_QUEUES)],
             [row[0] for row in conn.execute(_ACTIVITY_LOGS)],
+            next(row[0] for row in conn.execute(_QUARANTINE)),
         )
 
 
