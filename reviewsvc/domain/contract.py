@@ -14,8 +14,6 @@ FIELD_TYPES = ("integer", "number", "string", "boolean", "category", "json")
 VIEWS = ("value", "text", "image", "json")
 NOT_GIVEN = "not given"
 _SHORT = 200
-# What the service says of itself, and what it could not read.
-OWN_CLASSES = ("service", "quarantine")
 _LONGEST_DAYS = 36_500
 _FIELD_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,200}")
 
@@ -119,10 +117,6 @@ def _retention(read: Fields | None) -> Retention:
         if rows is not None and rows < keep_days:
             read.fault(f"at least keep_days ({keep_days}): rows find payloads", rows, "prediction_days")
         found = Retention(read.name("class"), keep_days, rows)
-        if found.name in OWN_CLASSES:
-            read.fault(
-                f"another name: {' and '.join(OWN_CLASSES)} are the service's own", found.name, "class"
-            )
         read.finish()
     return found
 

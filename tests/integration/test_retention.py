@@ -163,8 +163,8 @@ def test_the_keys_of_days_go_with_the_last_payload_that_needs_them(eraser: Erase
     told = decisions.answer(bank.desk, "loans", "p-1", None, actor=STEWARD, at=PAST)
     assert (told.status, told.value) == ("decided", "approve")
     months_step(eraser.desk.sessions, at=AT + timedelta(days=250))
-    (gone,) = run(eraser, AT + timedelta(days=250))
-    assert (gone.retention_class, gone.rows) == ("quarantine", 1)
+    (unread,) = run(eraser, AT + timedelta(days=250))
+    assert (unread.retention_class, unread.rows) == ("quarantine", 1)
     own = (t.data_key.c.log_id.is_(None), t.data_key.c.subject.is_(None))
     assert bank.rows(sa.select(t.data_key.c.key_id).where(*own)) == []
     assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
@@ -174,7 +174,7 @@ def test_a_model_that_is_held_keeps_its_months(eraser: Eraser) -> None:
     brief(eraser.bank)
     eraser.bank.capture([event("p-1")])
     hold(eraser.bank, HoldOn(model="loans"))
-    assert retention.run(eraser.desk, actor=None, at=FAR) == []
+    assert run(eraser, FAR) == []
     assert any(month.is_held for month in retention.show(eraser.desk.sessions))
     with pytest.raises(HeldError):
         eraser.ask("p-1")
