@@ -33,8 +33,8 @@ _PAST: Final = (
 _STALE: Final = f"SELECT job_id FROM export_job WHERE state = 'done' AND {_PAST}"
 # The question may name whoever was erased.
 _FORGET: Final = (
-    "UPDATE export_job SET asked = '' WHERE state IN ('expired', 'failed') AND octet_length(asked) > 0 "
-    f"AND {_PAST}"
+    "UPDATE export_job SET asked = '' WHERE state IN ('expired', 'failed', 'cancelled') "
+    f"AND octet_length(asked) > 0 AND {_PAST}"
 )
 _LAST: Final = UUID(int=2**128 - 1)
 
