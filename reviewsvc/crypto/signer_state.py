@@ -75,5 +75,8 @@ def _decode(text: str) -> dict[str, Tip]:
     found = [Tip(each[3], int(each[1]), each[2]) for each in matches if each]
     tips = {tip.origin: tip for tip in found}
     if header != _HEADER or last or end != f"end {len(lines)}" or len(tips) != len(lines):
-        raise ValueError("it is damaged: put back the copy of a backup, or verify the logs and begin anew")
+        raise ValueError(
+            "it is damaged: put back its newest copy; if there is none, verify the logs, remove it, and make "
+            "a new one with --new-state"
+        )
     return tips

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewsvc.crypto import signing_keys as files
+from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.crypto.signer_state import SignerState
 from reviewsvc.db.sessions import Sessions
 from reviewsvc.local.log_ins import system_user
@@ -25,7 +26,7 @@ def with_signing_key(settings: "Settings", folder: "DataFolder", keyring: "Keyri
     """Return settings that name a key which signs; nothing is changed where a signer's socket is named.
 
     While no key was ever announced, one is made, for its owner alone, and announced.
-    Raises SigningKeyMissingError and SigningKeyError.
+    Raises SigningKeyMissingError, SigningKeyError, and SigningError if what was signed is not known.
     """
     if settings.signer_socket:
         return settings
@@ -42,6 +43,9 @@ def with_signing_key(settings: "Settings", folder: "DataFolder", keyring: "Keyri
                 f"the logs are signed, and {path} is missing: put it back from your copy; if it is lost, "
                 "docs/how-to/sign.md says how another takes its place"
             )
+        else:
+            # Now, and in one line: the processes would wait for each other, each in its own log.
+            LogSigner(path, state).tips([])
     finally:
         sessions.close()
     return replace(settings, signing_key_file=str(path), signer_state_file=str(state))

@@ -150,7 +150,9 @@ def _await_ready(keeper: Keeper, folder: DataFolder, say: Say) -> None:
     while waiting:
         _refuse_hopeless(keeper, folder)
         if time.monotonic() - began > READY_SECONDS:
-            raise _not_ready(folder, waiting[0], f"is not ready after {READY_SECONDS} s")
+            # Others wait for the worker, not the worker for others.
+            culprit = "worker" if "worker" in waiting else waiting[0]
+            raise _not_ready(folder, culprit, f"is not ready after {READY_SECONDS} s")
         time.sleep(0.1)
         waiting = keeper.not_ready()
     say(f"All ready after {time.monotonic() - began:.1f} s.")

@@ -19,6 +19,7 @@ from reviewsvc.web.services import services
 
 MEDIA: Final = "application/problem+json"
 _COUNTED: Final = frozenset({"not_granted", "csrf", "cross_site"})
+_AWAY: Final = "no_database"
 _OUR_FAULT: Final = 500
 _SHOWN: Final = 100
 
@@ -59,7 +60,8 @@ def _answer(error: Exception) -> ResponseReturnValue:
 
 def _note(error: Exception, said: Known) -> None:
     if said.status >= _OUR_FAULT:
-        _log.error("not answered", code=said.code, exc_info=error)
+        # That the database is away is no news after the first request, and needs no trace.
+        _log.error("not answered", code=said.code, exc_info=None if said.code == _AWAY else error)
     elif said.code in _COUNTED:
         held = services()
         try:

@@ -8,6 +8,7 @@ from reviewsvc.config import Settings
 from reviewsvc.crypto import signing_keys as files
 from reviewsvc.crypto.signer_state import SignerState
 from reviewsvc.db.sessions import Sessions
+from reviewsvc.domain.signing import SigningError
 from reviewsvc.local import processes
 from reviewsvc.local.datafolder import DataFolder
 from reviewsvc.local.signing import SigningKeyMissingError, with_signing_key
@@ -65,6 +66,18 @@ def test_a_lost_key_is_said_and_no_other_takes_its_place(
     with pytest.raises(SigningKeyMissingError, match=r"signing\.key is missing: put it back"):
         with_signing_key(settings, folder, house.keyring)
     assert (key.exists(), len(announced(worker_sessions))) == (False, 1)
+
+
+def test_a_memory_that_is_missing_or_empty_is_said_before_anything_is_started(
+    house: House, settings: Settings, folder: DataFolder
+) -> None:
+    state = Path(with_signing_key(settings, folder, house.keyring).signer_state_file)
+    state.write_bytes(b"")
+    with pytest.raises(SigningError, match="damaged: put back"):
+        with_signing_key(settings, folder, house.keyring)
+    state.unlink()
+    with pytest.raises(SigningError, match="missing"):
+        with_signing_key(settings, folder, house.keyring)
 
 
 def test_where_a_signer_is_named_no_key_is_made(
