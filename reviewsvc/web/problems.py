@@ -8,6 +8,7 @@ from urllib.parse import quote
 import structlog
 from flask import Flask, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -19,7 +20,8 @@ from reviewsvc.web.services import services
 
 MEDIA: Final = "application/problem+json"
 _COUNTED: Final = frozenset({"not_granted", "csrf", "cross_site"})
-_AWAY: Final = "no_database"
+# Classes of what PostgreSQL says when a connection broke, or it is being stopped or started.
+_AWAY: Final = ("08", "57P")
 _OUR_FAULT: Final = 500
 _SHOWN: Final = 100
 
@@ -60,14 +62,19 @@ def _answer(error: Exception) -> ResponseReturnValue:
 
 def _note(error: Exception, said: Known) -> None:
     if said.status >= _OUR_FAULT:
-        # That the database is away is no news after the first request, and needs no trace.
-        _log.error("not answered", code=said.code, exc_info=None if said.code == _AWAY else error)
+        _log.error("not answered", code=said.code, exc_info=None if _is_away(error) else error)
     elif said.code in _COUNTED:
         held = services()
         try:
             auth.refuse(held.sessions, said.code, at=held.clock())
         except Exception:  # noqa: BLE001 - the refusal itself must still be told
             _log.warning("refusal not counted", code=said.code)
+
+
+def _is_away(error: Exception) -> bool:
+    """Say whether the database is away: that each request meets it is no news, and needs no trace."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or "08"
+    return isinstance(error, OperationalError | InterfaceError) and state.startswith(_AWAY)
 
 
 def _problem(error: Exception, said: Known) -> Response:
