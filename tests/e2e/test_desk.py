@@ -1,5 +1,6 @@
 """The desk in a browser: answered by keys alone, undone, refused with words."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from reviewsvc.db import tables as t
 from reviewsvc.domain.permissions import Grant
 from tests.e2e.conftest import Place
+from tests.fixtures.cases import CONTRACT, event
 from tests.fixtures.processes import eventually
 
 pytestmark = pytest.mark.browser
@@ -49,6 +51,26 @@ def test_ten_cases_are_decided_by_keys_alone_and_one_is_taken_back(place: Place,
     expect(desk.locator("[data-day=decided]")).to_have_text("10")
     assert place.bank.kinds("activity").count("decision") == 11
     assert place.bank.kinds("activity").count("retraction") == 1
+
+
+def test_a_text_is_agreed_to_by_one_key_or_changed_where_it_stands(place: Place, page: Page) -> None:
+    policy = {"kind": "policy", "name": "letters", "rules": [{"id": "every", "queue": "letters"}]}
+    contract = {**CONTRACT, "name": "letters", "output": {"type": "text"}}
+    place.bank.apply(contract, policy, {"kind": "queue", "name": "letters"})
+    model, output = {"name": "letters", "version": "1.0"}, {"text": "Dear customer,\n\nyes.\n"}
+    place.bank.capture([event(f"letter-{number}", model=model, output=output) for number in range(2)])
+    place.enter(page, "rosa", Grant("reviewer", "queue:letters"))
+    page.get_by_role("link", name="Review letters").click()
+    press(page, "a")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-said]")).to_have_text("Choose an answer first: Escape, then a or a number.")
+    page.keyboard.press("c")
+    page.keyboard.press("Control+End")
+    page.keyboard.type("Yours")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-day=decided]")).to_have_text("2")
+    entries = [json.loads(row.body) for row in place.bank.rows(sa.select(t.entry.c.body))]
+    assert sorted(one["facts"]["agreed"] for one in entries if one["kind"] == "decision") == [False, True]
 
 
 def test_a_note_travels_with_its_answer(place: Place, desk: Page) -> None:
