@@ -20,13 +20,30 @@ def misfits(policy: Policy, contract: Contract, queues: Collection[str]) -> list
     return faults
 
 
+def never_held(policy: Policy) -> list[DocumentFault]:
+    """List conditions whose bounds no number keeps: such a rule takes nothing, and nobody would see it."""
+    return [
+        DocumentFault(("rules", place, "when", *where), "bounds that some number keeps", "none that does")
+        for place, rule in enumerate(policy.rules)
+        for condition in rule.when
+        for where in _empty_in(condition)
+    ]
+
+
+def _empty_in(condition: Condition) -> list[Path]:
+    place: Path = (condition.on, condition.field) if condition.field else (condition.on,)
+    found = [place] if condition.low > condition.high else []
+    return found + [(*place, name) for name, low, high in condition.by_class if low > high]
+
+
 def _misfit(path: Path, condition: Condition, contract: Contract) -> list[DocumentFault]:
     on = condition.on
     if on == "input":
         return _input_misfit((*path, "input", condition.field), condition, contract)
     if on in _KNOWN and (on != "version" or contract.versions):
         named = condition.values or [name for name, _, _ in condition.by_class]
-        return _unknown((*path, on), f"a {on} of the contract", named, _KNOWN[on](contract))
+        what = "class" if on == "confidence" else on
+        return _unknown((*path, on), f"a {what} of the contract", named, _KNOWN[on](contract))
     shape = contract.output.type
     if _ONLY_FOR.get(on, shape) == shape:
         return []

@@ -11,7 +11,7 @@ from msgspec import Struct
 from reviewsvc.domain.contract import Contract, read_contract
 from reviewsvc.domain.document import DocumentError, DocumentFault, Path, one_of, show, suggestion
 from reviewsvc.domain.policy import Policy, read_policy
-from reviewsvc.domain.policy_fit import misfits
+from reviewsvc.domain.policy_fit import misfits, never_held
 from reviewsvc.domain.queue import Queue, read_queue
 from reviewsvc.usecases.marked_yaml import Marked, MarkedError, parse
 
@@ -172,7 +172,7 @@ def _misfits(
 ) -> list[DocumentFault]:
     if isinstance(body, Policy):
         if body.name in contracts:
-            return misfits(body, contracts[body.name], queues)
+            return misfits(body, contracts[body.name], queues) + never_held(body)
         near = suggestion(body.name, contracts)
         return [DocumentFault(("name",), f"the name of a model with a contract{near}", show(body.name))]
     if isinstance(body, Queue) and body.escalate_to is not None and body.escalate_to not in queues:

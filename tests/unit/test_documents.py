@@ -214,6 +214,20 @@ def test_policies_must_fit_contracts_and_queues_must_exist() -> None:
     check_together(right, InForce({"loans": contract}, {}, ["desk"]))
 
 
+@pytest.mark.parametrize(
+    ("bounds", "place"),
+    [
+        ("{below: 0.2, above: 0.8}", "confidence"),
+        ("{below: {yes: 0.2}, at_least: {yes: 0.3, no: 0.1}}", "confidence.yes"),
+    ],
+)
+def test_bounds_that_no_number_keeps_are_a_fault(bounds: str, place: str) -> None:
+    text = LOANS.replace("\n        below: 0.8", f" {bounds}")
+    assert misfits_of(text, InForce()) == [
+        f"loans.yaml:23: rules[1].when.{place}: expected bounds that some number keeps, got none that does"
+    ]
+
+
 def test_a_queue_escalates_to_one_that_exists() -> None:
     text = "kind: queue\nname: desk\nwhen_due:\n  escalate: leads\n"
     assert misfits_of(text, InForce()) == [
