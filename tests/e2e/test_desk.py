@@ -60,7 +60,8 @@ def test_a_text_is_agreed_to_by_one_key_or_changed_where_it_stands(place: Place,
     model, output = {"name": "letters", "version": "1.0"}, {"text": "Dear customer,\n\nyes.\n"}
     place.bank.capture([event(f"letter-{number}", model=model, output=output) for number in range(2)])
     place.enter(page, "rosa", Grant("reviewer", "queue:letters"))
-    page.get_by_role("link", name="Review letters").click()
+    with page.expect_response(re.compile("/cards$")):
+        page.get_by_role("link", name="Review letters").click()
     press(page, "a")
     page.keyboard.press("Control+Enter")
     expect(page.locator("[data-said]")).to_have_text("Choose an answer first: Escape, then a or a number.")
