@@ -129,7 +129,7 @@ def test_a_subject_brings_its_own_cases(signed: SealedBank, tmp_path: Path) -> N
     assert made.verify()["verdict"] == "VERIFIED"
     predictions = [entry for entry in entries(made) if entry["kind"] == "prediction"]
     assert [entry["payload"]["key"] for entry in predictions] == [pseudonym] * 2
-    with pytest.raises(QuestionError, match="nothing is kept"):
+    with pytest.raises(QuestionError, match="Nothing is kept"):
         subject_pseudonym(house.sessions, house.keyring, "nobody")
 
 
