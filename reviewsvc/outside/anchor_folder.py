@@ -72,10 +72,15 @@ def _write(path: Path, data: bytes) -> None:
     """Write a file whole before it has its name, so that a crash leaves no half of one."""
     making = path.with_name(f".{path.name}.new")
     making.unlink(missing_ok=True)
-    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READABLE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    making.rename(path)
+    try:
+        descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READABLE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        making.rename(path)
+    except OSError:
+        # The next try has another size, and another name.
+        making.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)

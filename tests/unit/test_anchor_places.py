@@ -1,4 +1,6 @@
 import datetime as dt
+import errno
+import os
 import socket
 import stat
 import threading
@@ -55,6 +57,22 @@ def test_a_folder_keeps_each_checkpoint_and_none_in_the_place_of_another(tmp_pat
     with pytest.raises(AnchorError, match="is its disk mounted") as error:
         AnchorFolder(tmp_path / "gone").keep(head(3), 0)
     assert error.value.outcome == BROKEN
+
+
+def test_a_folder_on_a_full_disk_keeps_nothing_and_is_left_tidy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    anchor = AnchorFolder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        for size in (3, 20):
+            with pytest.raises(AnchorError, match="No space left"):
+                anchor.keep(head(size), 0)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert anchor.keep(head(20), 0) == Kept()
 
 
 def check_that_it_shows_more_than_it_is_given(anchor: AnchorFolder | AnchorBucket) -> None:
