@@ -82,8 +82,8 @@ def served(health: Health, *, host: str, port: int) -> Iterator[int]:
             f"Cannot listen on {host}:{port} ({error.strerror}); set REVIEWSVC_HEALTH_PORT to a free port."
         ) from error
     _log.info("health served", host=host, port=server.server_address[1])
-    with answering(server, "health") as taken:
-        yield taken
+    with answering(server, "health"):
+        yield server.server_address[1]
 
 
 def _handler(health: Health) -> type[QuietHandler]:

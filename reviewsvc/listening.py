@@ -1,4 +1,4 @@
-"""Small HTTP servers of our own, for few callers: bounded in connections, and in the time of a request."""
+"""Small servers of our own, for few callers: bounded in connections, and in the time of a request."""
 
 import socket
 import threading
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
 from typing import Any, Final, TypeAlias
 
 from reviewsvc import telemetry
@@ -85,12 +86,12 @@ class BoundedServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def answering(server: BoundedServer, name: str) -> Iterator[int]:
-    """Answer from a daemon thread while the block runs; yield the port listened on."""
+def answering(server: BaseServer, name: str) -> Iterator[None]:
+    """Let a server answer from a daemon thread while the block runs; it is closed at its end."""
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name=name, daemon=True)
     thread.start()
     try:
-        yield server.server_address[1]
+        yield
     finally:
         server.shutdown()
         server.server_close()

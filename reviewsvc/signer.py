@@ -15,6 +15,7 @@ import msgspec
 from reviewsvc import health, telemetry
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.domain.signing import Asked, SigningError, SignsCheckpoints, Told
+from reviewsvc.listening import answering
 
 if TYPE_CHECKING:
     from reviewsvc.config import Settings
@@ -69,6 +70,15 @@ def answer(signer: SignsCheckpoints, line: bytes) -> Told:
     return Told(tips=tips, answers=answers)
 
 
+def reasons(signer: SignsCheckpoints) -> list[str]:
+    """Why it cannot sign now: its memory is missing, damaged or another house's; nothing if it can."""
+    try:
+        signer.tips([])
+    except SigningError as error:
+        return [str(error)]
+    return []
+
+
 @contextmanager
 def served(signer: SignsCheckpoints, path: Path) -> Iterator[None]:
     """Answer on a Unix socket, which its owner and group may open, until the block ends."""
@@ -78,14 +88,10 @@ def served(signer: SignsCheckpoints, path: Path) -> Iterator[None]:
     except OSError as error:
         raise SocketError(f"cannot listen on {path}: {error}") from error
     path.chmod(_GROUP_MAY_CONNECT)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="signer", daemon=True)
-    thread.start()
     try:
-        yield
+        with answering(server, "signer"):
+            yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         path.unlink(missing_ok=True)
 
 
@@ -99,7 +105,9 @@ def main(settings: "Settings") -> None:
     signer.tips([])
     with (
         served(signer, Path(settings.signer_socket)),
-        health.served(health.Health(), host=settings.bind, port=settings.health_port),
+        health.served(
+            health.Health(ready=lambda: reasons(signer)), host=settings.bind, port=settings.health_port
+        ),
     ):
         _log.info("signing", socket=settings.signer_socket)
         stop.wait()

@@ -159,8 +159,8 @@ def served(cosigner: Cosigner, host: str, port: int, known: KnownLogs | None = N
         raise WitnessError(
             f"Cannot listen on {host}:{port} ({error.strerror}); set REVIEWSVC_PORT."
         ) from error
-    with answering(server, "witness") as taken:
-        yield taken
+    with answering(server, "witness"):
+        yield server.server_address[1]
 
 
 def main(settings: "Settings") -> None:

@@ -137,7 +137,7 @@ def _may_write(settings: "Settings", held: Held, waiting: Waiting) -> bool:
     while not waiting.stop.is_set():
         try:
             if held.signer:
-                shown = held.anchorer.shown() if shown is None else shown
+                shown = _asked(held.anchorer) if shown is None else shown
                 guarding.confirm(held.sessions, held.signer, _now(), shown)
             open_installation(held.sessions, held.keyring, settings.origin, _now(), activity_logs=shards)
         except OperationalError as error:
@@ -157,6 +157,13 @@ def _exporter(settings: "Settings", sessions: Sessions, keyring: Keyring) -> Exp
 
 def _keks(settings: "Settings") -> KekSource:
     return KekSource(settings.kek_file, settings.keks, settings.kms)
+
+
+def _asked(anchorer: Anchorer) -> list[bytes]:
+    notes, silent = anchorer.shown()
+    for name, why in silent.items():
+        _log.warning("an anchor does not show what it has", anchor=name, reason=why)
+    return notes
 
 
 def _told(settings: "Settings", signer: SignsCheckpoints | None) -> Told:

@@ -165,9 +165,11 @@ def _shown_outside(
     from reviewsvc.worker import anchor_choice
 
     named = [adopting.tip_of_note(sessions, path.read_bytes()) for path in notes]
-    kept = Anchorer(sessions, keyring, *chosen(anchor_choice(settings))).shown()
+    kept, silent = Anchorer(sessions, keyring, *chosen(anchor_choice(settings))).shown()
     with sessions.begin() as session:
         found, strange = own_notes.read_all(sessions.psycopg(session), kept)
+    for name, why in silent.items():
+        click.echo(f"The anchor {name} does not show what it has: {why}", err=True)
     for why in strange:
         click.echo(f"An anchor keeps a checkpoint that proves nothing: {why}", err=True)
     return [*named, *found]

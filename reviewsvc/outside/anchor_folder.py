@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reviewsvc.domain.anchoring import BROKEN, FOLDER, AnchorError, Head, Kept
+from reviewsvc.durable import sync_folder
 from reviewsvc.outside import shelf
-from reviewsvc.outside.folder import sync_folder
 
 _READABLE = 0o444
 

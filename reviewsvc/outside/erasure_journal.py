@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from reviewsvc.outside.folder import sync_folder
+from reviewsvc.durable import sync_folder
 
 _VERSION: Final = 1
 _HEX_ID: Final = 32

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from reviewsvc.durable import sync_folder
+
 _READABLE: Final = 0o644
 
 
@@ -47,12 +49,3 @@ class Folder:
             self._make(folder.parent)
             folder.mkdir(exist_ok=True)
             self._touched.add(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

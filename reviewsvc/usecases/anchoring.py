@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import Gauge
 
@@ -16,18 +16,32 @@ from reviewsvc.db.hot.seals import SealedLog
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain.anchoring import FORK, KEPT, QUORUM, UNREACHABLE, Anchor, Head, wait_s
 from reviewsvc.domain.moments import microseconds
+from reviewsvc.domain.signing import Tip
 from reviewsvc.domain.tree import consistency_proof
 from reviewsvc.domain.witness_policy import NONE, Policy
 from reviewsvc.usecases import anchors as states
-from reviewsvc.usecases import guarding, tiles
+from reviewsvc.usecases import guarding, own_notes, tiles
 from reviewsvc.usecases.anchor_asking import PATIENCE_S, SHORTLY_S, Answer, Asker, giving, showing
 from reviewsvc.usecases.anchor_entries import Tried, enter
 from reviewsvc.usecases.keyring import Keyring
+from reviewsvc.usecases.own_notes import NotOursError
 
 _SECOND_US: Final = 1_000_000
+_LOOK: Final = "Nothing is anchored: run `reviewsvc audit verify`, and put the row back from a backup"
 _BEHIND = Gauge("reviewsvc_anchor_behind_seconds", "How long each anchor lacks what is signed.", ["anchor"])
 _UNANCHORED = Gauge("reviewsvc_unanchored_seconds", "How long no anchor at all has what is signed.")
 _log = telemetry.logger("anchoring")
+
+
+class NotOursToGiveError(RuntimeError):
+    """What is stored as the root log's newest checkpoint is not one; the text says what to do."""
+
+
+class Shown(NamedTuple):
+    """The checkpoints that anchors show, and why which of them show nothing."""
+
+    notes: list[bytes]
+    silent: dict[str, str]
 
 
 class Anchorer:
@@ -102,28 +116,26 @@ class Anchorer:
             guarding.hold_against(self._sessions, shown, at)
         return sum(one.is_kept for one in tried)
 
-    def shown(self, patience_s: float = SHORTLY_S) -> list[bytes]:
-        """Ask at the start what the anchors have beyond what is known here; who is silent is asked later."""
+    def shown(self, patience_s: float = SHORTLY_S) -> "Shown":
+        """Ask what the anchors have beyond what is known here; who is silent is held to it later."""
         with self._sessions.begin() as session:
             root = _newest(session)
             known = {each.name: each for each in rows.configured(session)}
         if root is None or not self._anchors:
-            return []
+            return Shown([], {})
         sizes = {name: _size(row, root) for name, row in known.items()}
         questions = [showing(each, root.name, sizes.get(each.name, 0)) for each in self._anchors]
         answers = Asker(patience_s).ask(questions)
-        for each, answer in zip(self._anchors, answers, strict=True):
-            if answer.outcome != KEPT:
-                _log.warning("an anchor does not show what it has", anchor=each.name, reason=answer.why)
-        return [answer.kept.shown for answer in answers if answer.kept.shown]
+        named = {each.name: answer for each, answer in zip(self._anchors, answers, strict=True)}
+        return Shown(
+            [answer.kept.shown for answer in answers if answer.kept.shown],
+            {name: answer.why for name, answer in named.items() if answer.outcome != KEPT},
+        )
 
     def _head(self, root: SealedLog) -> Head:
         with self._sessions.begin() as session:
-            row = installations.get(session)
-        assert row is not None
-        return Head(
-            root.name, f"{row.origin}/{root.name}", root.size, root.root, root.note, self._prover(root)
-        )
+            origin = _checked(session, root).origin
+        return Head(root.name, origin, root.size, root.root, root.note, self._prover(root))
 
     def _prover(self, root: SealedLog) -> Callable[[int], Sequence[bytes]]:
         one_at_a_time = Lock()
@@ -179,6 +191,18 @@ def _newest(session: Session) -> SealedLog | None:
     return (
         stored.sealed_log(Sessions.psycopg(session), logs.names(session, found)[found[0]]) if found else None
     )
+
+
+def _checked(session: Session, root: SealedLog) -> Tip:
+    """Read what is to be given away: what is kept outside cannot be taken back."""
+    try:
+        tip = own_notes.read(Sessions.psycopg(session), root.note.encode())
+    except NotOursError as fault:
+        raise NotOursToGiveError(f"{root.name}, {root.size} entries: {fault}. {_LOOK}") from fault
+    if (tip.size, tip.root) != (root.size, root.root.hex()):
+        told = f"its note is of {tip.size} entries, or has another root"
+        raise NotOursToGiveError(f"{root.name}, {root.size} entries: {told}. {_LOOK}")
+    return tip
 
 
 def _judged(session: Session, answer: Answer) -> Answer:

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from reviewsvc.db import schema
 from reviewsvc.db.hot import guards, seals
 from reviewsvc.domain.moments import microseconds, moment, uuid7
-from reviewsvc.outside.folder import sync_folder
+from reviewsvc.durable import sync_folder
 
 MANIFEST: Final = "manifest.json"
 _OWNER: Final = "reviewsvc_owner"

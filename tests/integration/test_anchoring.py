@@ -27,7 +27,7 @@ from reviewsvc.domain.witness_policy import parse_policy
 from reviewsvc.usecases import anchors
 from reviewsvc.usecases.anchor_check import check
 from reviewsvc.usecases.anchor_choice import Choice, chosen
-from reviewsvc.usecases.anchoring import Anchorer
+from reviewsvc.usecases.anchoring import Anchorer, NotOursToGiveError
 from reviewsvc.usecases.outside_view import Outside
 from reviewsvc.usecases.receipts import Prover
 from reviewsvc.usecases.verification import verify
@@ -212,6 +212,24 @@ def test_what_fails_is_retried_with_patience_told_once_an_hour_and_seen(
     assert (since(signed), made.remarks(), states(signed)["folder"].why) == (None, [], None)
     assert anchorer(signed, Choice()).step(AT + 4 * HOUR) == 0
     assert states(signed) == {}, "what is not configured any more is not waited for"
+
+
+def test_what_is_no_checkpoint_of_ours_is_given_to_nobody(
+    signed: SealedBank, tmp_path: Path, owner_url: str
+) -> None:
+    signed.seal()
+    made = anchorer(signed, Choice(folder=str(tmp_path)))
+    for broken in ("'nonsense'", "replace(note, E'\n' || size || E'\n', E'\n1\n')", "right(note, 9)"):
+        with psycopg.connect(owner_url) as owner:
+            owner.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT log_id, note FROM checkpoint")
+            owner.execute("SET session_replication_role = replica")
+            owner.execute(f"UPDATE checkpoint SET note = {broken}")
+        with pytest.raises(NotOursToGiveError, match="put the row back from a backup"):
+            made.step(AT)
+        with psycopg.connect(owner_url) as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute("UPDATE checkpoint c SET note = k.note FROM kept k WHERE k.log_id = c.log_id")
+    assert made.step(AT) == 1
 
 
 def test_a_witness_that_knows_more_than_is_signed_is_an_alarm(signed: SealedBank, tmp_path: Path) -> None:

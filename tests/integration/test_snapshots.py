@@ -1,10 +1,12 @@
 """A database set back together with its signer's memory: what left the house is held against it."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from reviewsvc import cli
 from reviewsvc.crypto.log_signer import LogSigner
 from reviewsvc.crypto.notes import ED25519, Signer, sign
 from reviewsvc.db import logs
@@ -19,7 +21,7 @@ from reviewsvc.usecases.adopting import Adoption
 from reviewsvc.usecases.anchor_choice import Choice
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.sealing import Sealer
-from tests.fixtures.installed import AT, ORIGIN
+from tests.fixtures.installed import AT, KEK_BYTES, ORIGIN
 from tests.integration.test_adopting import OFFICER, SECOND, SetBack, set_back
 from tests.integration.test_anchoring import HOUR, anchorer, said, states
 
@@ -78,7 +80,8 @@ def test_at_the_start_the_anchors_say_what_is_lost_and_adoption_names_it(snapsho
     back, here, kept = snapshot.back, snapshot.root(), anchored(snapshot)
     assert here < kept
     guarding.confirm(back.sessions, snapshot.signer, AT)
-    notes = snapshot.anchorer().shown()
+    notes, silent = snapshot.anchorer().shown()
+    assert silent == {}
     told = f"root/0: {kept} entries were signed, {here} are here"
     with pytest.raises(RestoredError, match=told):
         guarding.confirm(back.sessions, snapshot.signer, AT, notes)
@@ -93,7 +96,7 @@ def test_at_the_start_the_anchors_say_what_is_lost_and_adoption_names_it(snapsho
     assert (first.size, first.signed, first.lost_from, first.lost_to) == (here, kept, here, kept)
     snapshot.go_on(1)
     assert snapshot.anchorer().step(AT + 2 * HOUR) == 1
-    guarding.confirm(back.sessions, snapshot.signer, AT, snapshot.anchorer().shown())
+    guarding.confirm(back.sessions, snapshot.signer, AT, snapshot.anchorer().shown().notes)
 
 
 @pytest.mark.parametrize("turns", [1, 9])
@@ -124,11 +127,36 @@ def test_what_no_key_of_ours_signed_stops_nobody_and_who_is_away_neither(snapsho
     folder.mkdir(parents=True)
     (folder / "000000000009999.checkpoint").write_text(sign(text, [liar.line(text)]))
     back, made = snapshot.back, snapshot.anchorer()
-    guarding.confirm(back.sessions, snapshot.signer, AT, made.shown())
+    guarding.confirm(back.sessions, snapshot.signer, AT, made.shown().notes)
     assert made.step(AT) == 0
     assert states(back.held._replace(sessions=back.sessions))["folder"].outcome == "fork"
     assert "9999 entries of our root log" in made.remarks()[0]
     back.bank.person("berta")
     snapshot.far.rename(snapshot.far.with_name("gone"))
-    assert made.shown() == []
-    guarding.confirm(back.sessions, snapshot.signer, AT, made.shown())
+    assert made.shown().notes == []
+    assert "is its disk mounted" in made.shown().silent["folder"]
+
+
+def test_the_command_asks_the_anchors_itself(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, kept = snapshot.root(), anchored(snapshot)
+    (tmp_path / "kek").write_text(KEK_BYTES.hex())
+    (tmp_path / "kek").chmod(0o600)
+    for name, value in {
+        "DATABASE_URL": snapshot.back.database_url,
+        "REVIEWSVC_KEK_FILE": str(tmp_path / "kek"),
+        "REVIEWSVC_ORIGIN": ORIGIN,
+        "REVIEWSVC_SIGNING_KEY_FILE": str(snapshot.back.held.key_file),
+        "REVIEWSVC_SIGNER_STATE_FILE": str(tmp_path / "older.state"),
+        "REVIEWSVC_ERASURE_JOURNAL": str(tmp_path / "erasures.jsonl"),
+        "REVIEWSVC_ANCHOR_FOLDER": str(snapshot.far),
+    }.items():
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["restore", "adopt", "--yes", "--json"])
+    told = capsys.readouterr()
+    assert ended.value.code == 0, told.err
+    assert json.loads(told.out)["lost"] == [{"log": "root/0", "from": here, "to": kept - 1}]
+    assert f"entries {here} to {kept - 1} are lost" in told.err

@@ -17,7 +17,7 @@ from reviewsvc.domain.checkpoint import parse_checkpoint
 from reviewsvc.domain.signing import FORK, MALFORMED, STALE, Answer, SigningError, Tip, Wanted
 from reviewsvc.domain.tree import EMPTY_ROOT, Frontier, consistency_proof, root_of
 from reviewsvc.outside.signer_socket import SocketSigner
-from reviewsvc.signer import SocketError, answer, served
+from reviewsvc.signer import SocketError, answer, reasons, served
 
 pytestmark = pytest.mark.unit
 
@@ -161,6 +161,14 @@ def test_a_lost_or_damaged_memory_stops_the_signer(signer: LogSigner, key_file: 
         owned_files.replace(state, damaged)
         with pytest.raises(SigningError, match="cannot be read"):
             again.sign([wanted(100, 150)], [vkey])
+        assert "it is damaged" in reasons(again)[0]
+    owned_files.replace(state, whole.replace(ORIGIN.encode(), b"elsewhere.example"))
+    with pytest.raises(SigningError, match=r"of the logs of elsewhere\.example.* put the right state there"):
+        again.sign([wanted(100, 150)], [vkey])
+    owned_files.replace(state, whole)
+    assert reasons(again) == []
+    with pytest.raises(SigningError, match="may this user write there"):
+        LogSigner(key_file, key_file / "state").everything()
     state.unlink()
     with pytest.raises(SigningError, match="missing"):
         again.tips([LOG])
