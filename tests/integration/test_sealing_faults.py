@@ -97,10 +97,6 @@ WRONG = {
         ("INSERT INTO tile " + FOREIGN.replace("0, 0", "0, 1"),),
         "tiles of it are stored beyond its 301 entries",
     ),
-    "the root log without its first entry": (
-        (f"DELETE FROM entry WHERE {ROOT} AND seq = 0",),
-        "root/0: ",
-    ),
     "the root log without entries": ((f"DELETE FROM entry WHERE {ROOT}",), "root/0: "),
     "the root log's head behind its entries": (
         (f"UPDATE head SET size = size - 1 WHERE {ROOT}",),
