@@ -18,6 +18,7 @@ from reviewsvc.domain.bundle import KeySpan, Question, QuestionError, Scope
 from reviewsvc.domain.entries import Actor, Entry
 from reviewsvc.usecases import sent_ids, subjects
 from reviewsvc.usecases.anchored_root import roots
+from reviewsvc.usecases.bundle_parts import BundleError
 from reviewsvc.usecases.bundle_pieces import Piece
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.sent_ids import Sent
@@ -158,7 +159,10 @@ def _between(conn: Connected, log: PinnedLog, question: Question) -> tuple[int, 
     """The seqs of a time, with the entry before it and the one behind: they show that nothing is cut off."""
 
     def at(seq: int) -> int:
-        return _read_at(exports.entries(conn, log.log_id, [seq])[0][1]).at
+        found = exports.entries(conn, log.log_id, [seq])
+        if not found:
+            raise BundleError(f"entry {seq} of {log.name} is missing; run `reviewsvc audit verify`")
+        return _read_at(found[0][1]).at
 
     seqs = range(log.size)
     first = bisect_left(seqs, question.since, key=at) if question.since is not None else 0
