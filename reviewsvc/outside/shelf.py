@@ -45,7 +45,7 @@ def check(head: Head, log: str, sizes: Sequence[int], read: Read) -> None:
     newest = sizes[-1]
     if newest > head.size:
         why = f"it has a checkpoint of {newest} entries of our root log, and {head.size} are signed here"
-    elif not _leads(read(newest), head):
+    elif not _leads(read, newest, head):
         why = f"its checkpoint of {newest} entries of our root log does not lead to our {head.size}"
     else:
         return
@@ -59,13 +59,13 @@ _LOST: Final = "a fork, or entries were lost. Stop writing, and find out which"
 def _telling(head: Head, sizes: Sequence[int], read: Read) -> list[bytes]:
     """The checkpoints that say where two histories part: those that lead to ours come before all others."""
     known = [size for size in sizes if size <= head.size]
-    parted = bisect_left(known, 1, key=lambda size: int(not _leads(read(size), head)))
+    parted = bisect_left(known, 1, key=lambda size: int(not _leads(read, size, head)))
     places = {*known[parted : parted + 1], *known[max(0, parted - 1) : parted], sizes[-1]}
     return [read(size) for size in sorted(places)]
 
 
-def _leads(note: bytes, head: Head) -> bool:
-    found = _checkpoint(note)
+def _leads(read: Read, size: int, head: Head) -> bool:
+    found = _checkpoint(read(size), f"{head.log}/{name_of(size)}")
     if found.origin != head.origin or found.size > head.size:
         return False
     try:
@@ -75,8 +75,9 @@ def _leads(note: bytes, head: Head) -> bool:
     return True
 
 
-def _checkpoint(note: bytes) -> Checkpoint:
+def _checkpoint(note: bytes, name: str) -> Checkpoint:
     try:
         return parse_checkpoint(note.rpartition(b"\n\n")[0].decode("ascii") + "\n")
     except (CheckpointError, UnicodeDecodeError) as fault:
-        raise AnchorError(BROKEN, f"it holds what is no checkpoint of ours: {fault}") from fault
+        told = f"what it keeps as {name} is no checkpoint of ours ({fault}): move it away"
+        raise AnchorError(BROKEN, told) from fault

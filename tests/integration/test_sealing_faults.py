@@ -128,7 +128,7 @@ def test_a_signer_in_trouble_is_said_and_well_again_it_goes_on(turning: Turning,
     state = tmp_path / "signer.state"
     good = state.read_bytes()
     for bad, told in {
-        good[:-7]: "it is damaged: put back the copy",
+        good[:-7]: "it is damaged: put back",
         b"": "it is damaged",
         good.replace(b"audit.", b"other."): "put the right state there",
     }.items():

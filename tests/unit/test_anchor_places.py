@@ -51,7 +51,9 @@ def test_a_folder_keeps_each_checkpoint_and_none_in_the_place_of_another(tmp_pat
     check_that_it_shows_more_than_it_is_given(anchor)
     garbage = tmp_path / "root" / "1" / "000000000000010.checkpoint"
     garbage.write_bytes(b"\xff nothing")
-    with pytest.raises(AnchorError, match="what is no checkpoint") as error:
+    with pytest.raises(
+        AnchorError, match=r"root/1/000000000000010\.checkpoint is no checkpoint of ours"
+    ) as error:
         anchor.keep(Head("root/1", LOG.name, 20, HONEST.root(20), HONEST.note(20), lambda _: []), 0)
     assert error.value.outcome == BROKEN
     with pytest.raises(AnchorError, match="is its disk mounted") as error:
