@@ -53,13 +53,16 @@ def newest_logs(session: Session, kind: str) -> list[int]:
 def ensure_months(session: Session, at: dt.datetime) -> int:
     """Make the partitions of this month and the next for every retention class; return how many lacked.
 
-    A role that may not make them makes none.
+    Those too of later months that a log has come to by a clock that ran ahead, since its entries go on from
+    there. A role that may not make them makes none.
     """
     lacking = session.execute(
         sa.text(
             "SELECT c.retention_class, m.month FROM retention_class c"
             " CROSS JOIN (SELECT (date_trunc('month', CAST(:at AS timestamptz))"
-            " + n * interval '1 month')::date AS month FROM generate_series(0, 1) n) m"
+            " + n * interval '1 month')::date AS month FROM generate_series(0, 1) n"
+            " UNION SELECT date_trunc('month', to_timestamp(last_at / 1000000))::date FROM head"
+            " WHERE last_at > extract(epoch FROM CAST(:at AS timestamptz)) * 1000000) m"
             " WHERE has_function_privilege('ensure_partitions(smallint, date)', 'EXECUTE')"
             " AND (to_regclass(format('prediction_c%s_%s', c.retention_class, to_char(m.month, 'YYYYMM')))"
             " IS NULL OR"

@@ -8,13 +8,15 @@ import pytest
 from reviewsvc.crypto import signing_keys as files
 from reviewsvc.crypto.notes import parse_verifier
 from reviewsvc.db.hot.connection import connect
+from reviewsvc.domain import facts as f
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.verdict import Verdict
 from reviewsvc.usecases import siem, signing_keys
+from reviewsvc.usecases.activity import Said, record, secrets
 from reviewsvc.usecases.anchor_choice import Choice, chosen
 from reviewsvc.usecases.anchoring import Anchorer
 from reviewsvc.usecases.outside_view import Outside
-from reviewsvc.usecases.steps import Step
+from reviewsvc.usecases.steps import Step, months_step
 from reviewsvc.usecases.turns import Turns
 from reviewsvc.usecases.verification import verify
 from tests.fixtures.cases import event
@@ -87,3 +89,23 @@ def test_a_key_that_was_changed_before_the_clock_went_back_signs_and_verifies(si
         assert verify(conn, outside=Outside(keys)).findings == []
     assert ended.valid_until is not None
     assert ended.valid_until > microseconds(announced)
+
+
+def test_what_a_clock_that_ran_ahead_wrote_keeps_nobody_from_writing_when_it_is_right_again(
+    signed: SealedBank,
+) -> None:
+    keyring, far = signed.bank.house.keyring, AT + timedelta(days=100)
+
+    def say(at: datetime, **secret: str) -> None:
+        with signed.sessions.begin() as session:
+            facts = f.Verification("new", "VERIFIED", 1, 0, None, None)
+            one = Said("verification", facts, secrets(**secret) if secret else None, about=f.VERIFICATIONS)
+            record(session, keyring, [one], actor=None, at=at)
+
+    say(far)
+    months_step(signed.sessions, at=AT)
+    say(AT, note="as the file says")
+    signed.bank.capture([event("p-1")])
+    signed.seal(AT)
+    with connect(signed.bank.database_url, "read") as conn:
+        assert verify(conn).findings == []
