@@ -100,6 +100,7 @@ ENTRIES = [
     seen("a log's topic", "of another kind, topic", f"UPDATE log SET topic = 'other' WHERE {P}"),
     seen("a log's number in its name", "is called", f"UPDATE log SET series = series || 'x' WHERE {P}"),
     seen("a rule taken from a table", "may be empty", "ALTER TABLE entry ALTER COLUMN body DROP NOT NULL"),
+    seen("a limit taken from a table", "of any length", "ALTER TABLE entry DROP CONSTRAINT entry_body_check"),
     seen("a log deleted", "does not exist", "DELETE FROM log WHERE name = 'labels/loans/0'"),
 ]
 ROWS = [

@@ -17,10 +17,13 @@ SELECT held.log_id FROM held LEFT JOIN log USING (log_id)
 WHERE held.log_id IS NOT NULL AND log.log_id IS NULL
 """
 _UNRULED: Final = """
-SELECT attrelid::regclass::text || '.' || attname FROM pg_attribute
+SELECT attrelid::regclass::text || '.' || attname || ' may be empty' AS what FROM pg_attribute
 WHERE NOT attnotnull AND (attrelid, attname) IN (SELECT to_regclass(wanted[1]), wanted[2]
     FROM (SELECT string_to_array(unnest(%s::text[]), '.') AS wanted) AS each)
-ORDER BY 1
+UNION ALL SELECT 'entry.body may be of any length' WHERE NOT EXISTS (
+    SELECT FROM pg_constraint WHERE conrelid = to_regclass('entry') AND convalidated
+    AND pg_get_constraintdef(oid) = 'CHECK ((octet_length(body) <= 65535))')
+ORDER BY what
 """
 # Nothing can be judged where these are empty, which the tables as they are made do not allow.
 _RULED: Final = (
@@ -89,9 +92,9 @@ _DISAGREEMENTS: Final = {
 
 
 def unruled(conn: Connected) -> Iterator[str]:
-    """Columns that may be empty although they must not."""
+    """Columns that may be empty although they must not, or of a length that no memory has."""
     for row in conn.execute(_UNRULED, (list(_RULED),)):
-        yield f"{row[0]} may be empty: somebody took that rule from the table; nothing can be judged before"
+        yield f"{row[0]}: somebody took that rule from the table; nothing can be judged before"
 
 
 def logs(conn: Connected) -> Iterator[str]:
