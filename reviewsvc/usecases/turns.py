@@ -44,8 +44,9 @@ class Turns:
         self._clock = clock
         self._due = dict.fromkeys((step.name for step in steps), clock())
         self._troubled: dict[str, float] = {}
-        # What was last told of a step; nothing of one that works, None while nobody knows what stands there.
-        self._told: dict[str, str | None] = dict.fromkeys(step.name for step in steps)
+        self._told: dict[str, str] = {}
+        # What stands on the page of health; nothing of a step that works, None while nobody here knows.
+        self._kept: dict[str, str | None] = dict.fromkeys(step.name for step in steps)
 
     def reasons(self) -> Sequence[str]:
         """Why it is not ready; asked by the health server from its thread."""
@@ -84,30 +85,30 @@ class Turns:
             _log.info("step works again", step=step.name)
         if amount is None:
             return
-        self._tell(step, "", at)
+        self._keep(step, "", at)
         _FOUND.labels(step.name).inc(amount)
         _DONE_AT.labels(step.name).set_to_current_time()
 
     def _note_failure(self, step: Step, error: Exception, at: datetime) -> None:
         _FAILED.labels(step.name).inc()
         why = why_of(error)
-        is_new = self._told[step.name] != why or step.name not in self._troubled
+        is_new = self._told.get(step.name) != why or step.name not in self._troubled
+        self._told[step.name] = why
         self._troubled.setdefault(step.name, time.monotonic())
         if is_new or not is_ours(error):
             _say(step, error, why)
-        self._tell(step, why, at)
+        # Where the database is away nobody sees its page.
+        if not _is_away(error):
+            self._keep(step, why, at)
 
-    def _tell(self, step: Step, why: str, at: datetime) -> None:
+    def _keep(self, step: Step, why: str, at: datetime) -> None:
         """Keep it for the page of health; what cannot be kept now is kept the next time."""
-        if self._told[step.name] == why:
+        if self._kept[step.name] == why:
             return
-        self._told[step.name] = why
         with suppress(SQLAlchemyError):
             with self._sessions.begin() as session:
                 troubles.note(session, step.name, why, at)
-            return
-        if not why:
-            self._told[step.name] = None
+            self._kept[step.name] = why
 
 
 def is_ours(error: Exception) -> bool:
