@@ -121,19 +121,21 @@ class Keyring:
         """
         if entry.payload is None:
             raise PayloadGoneError("the entry has no payload")
-        key = self._opening_key(session, bytes.fromhex(entry.payload.key))
         if log_id is None:
             log_id = logs.find(session, logs.local_name(session, entry.log))
+        key = self._opening_key(session, entry, bytes.fromhex(entry.payload.key), log_id)
         stored = logs.ciphertext(session, Place(log_id, entry.seq, entry.at))
         if stored is None:
             raise PayloadGoneError(_PAST)
         return key.cipher.open(stored, bytes.fromhex(entry.payload.commit))
 
-    def _opening_key(self, session: Session, key_id: bytes) -> DataKey:
+    def _opening_key(self, session: Session, entry: Entry, key_id: bytes, log_id: int) -> DataKey:
         try:
             return self.data_key(session, key_id)
         except KeyGoneError as error:
-            if erasures.is_erased(session, key_id):
+            # Keys of days go with the last payload that needs them: that one is told by its payload.
+            place = Place(log_id, entry.seq, entry.at)
+            if erasures.is_erased(session, key_id) or logs.ciphertext(session, place) is not None:
                 raise
             raise PayloadGoneError(_PAST) from error
 
