@@ -5,8 +5,6 @@ from uuid import UUID
 
 import click
 
-from reviewsvc.commands.house import acting, as_json, opened, show
-
 if TYPE_CHECKING:
     from reviewsvc.usecases.exports import Export
 
@@ -19,9 +17,10 @@ def exports() -> None:
 
 
 @exports.command("list")
-@as_json
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def show_all(*, as_json: bool) -> None:
     """Show the newest 500, the newest first; who asked for one reads its question on screen."""
+    from reviewsvc.commands.house import opened, show
     from reviewsvc.usecases import exports as use
     from reviewsvc.usecases.desk import Desk
 
@@ -42,9 +41,10 @@ def show_all(*, as_json: bool) -> None:
 
 @exports.command()
 @click.argument("export_id", type=click.UUID)
-@acting
+@click.option("--as", "user", metavar="USER", help="Act in this name; else the system user's.")
 def cancel(export_id: UUID, user: str | None) -> None:
     """Cancel one that is not made yet; what was brought in of it is removed, and that you did is logged."""
+    from reviewsvc.commands.house import opened
     from reviewsvc.usecases import exports as use
     from reviewsvc.usecases.desk import Desk
 

@@ -59,6 +59,8 @@ def test_every_command_module_is_listed() -> None:
         "defaulting",
         "anchors",
         "audit_outside",
+        "erasing",
+        "exports",
         "holds",
         "process_count",
         "wishes",
