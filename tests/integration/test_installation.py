@@ -19,7 +19,7 @@ from reviewsvc.usecases.installation import (
     OriginError,
     open_installation,
 )
-from reviewsvc.usecases.keyring import Keyring, PayloadGoneError
+from reviewsvc.usecases.keyring import KeyGoneError, Keyring, PayloadGoneError
 
 pytestmark = pytest.mark.real
 
@@ -104,8 +104,8 @@ def test_a_destroyed_key_is_not_used_from_memory_once_the_generation_moved_on(
     engine.dispose()
     with sessions.begin() as session:
         generation.bump(session)
-    # No erasure says that it was destroyed: it went with its time.
-    with sessions.begin() as session, pytest.raises(PayloadGoneError):
+    # Its payload is still stored: it is the key that is gone, not the payload with its time.
+    with sessions.begin() as session, pytest.raises(KeyGoneError):
         keyring.open_payload(session, entry)
 
 
