@@ -1,6 +1,10 @@
 """gunicorn as this service runs it: threads, no control socket, its logs in ours."""
 
+import ctypes
+import os
+import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +22,7 @@ GRACE_SECONDS: Final = 20
 KEEP_ALIVE_SECONDS: Final = 5
 RECYCLE_REQUESTS: Final = 20_000
 ARRIVAL_SECONDS: Final = 15
+_DEATH_SIGNAL: Final = 1
 
 
 class Logs(Logger):  # type: ignore[misc] # gunicorn ships no types
@@ -94,8 +99,18 @@ def options(settings: "Settings") -> dict[str, Any]:
         "max_requests": RECYCLE_REQUESTS,
         "max_requests_jitter": RECYCLE_REQUESTS // 10,
         "forwarded_allow_ips": "",
+        "post_fork": _die_with,
         "child_exit": _forget,
     }
+
+
+def _die_with(arbiter: Any, _worker: object) -> None:  # noqa: ANN401 - gunicorn ships no types
+    """Let a worker end with its arbiter at once: one that still starts would hold the port for long."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+        # It may have ended before.
+        if os.getppid() != arbiter.pid:
+            os._exit(1)
 
 
 def _forget(_arbiter: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn ships no types

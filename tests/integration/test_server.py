@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from reviewsvc.local.ports import is_free, is_open
+from tests.fixtures.processes import eventually
+
 pytestmark = pytest.mark.real
 
 # The smallest application, in place of ours: what is tested is the server around it.
@@ -37,7 +40,7 @@ cli.main(["web"])
 """
 
 
-def start(port: int, folder: Path, **more: str) -> subprocess.Popen[str]:
+def start(port: int, folder: Path, program: str = PROGRAM, **more: str) -> subprocess.Popen[str]:
     """Start a web process with two workers, or as more settings say."""
     environment = os.environ | {
         "DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
@@ -48,7 +51,7 @@ def start(port: int, folder: Path, **more: str) -> subprocess.Popen[str]:
         **more,
     }
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True, cwd=folder
+        [sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True, cwd=folder
     )
 
 
@@ -96,6 +99,15 @@ def test_requests_to_all_workers_are_counted_together(server: subprocess.Popen[s
     assert counts == sorted(set(counts))
     assert counts[-1] == 21
     assert server.poll() is None
+
+
+def test_who_is_killed_while_the_workers_start_leaves_the_port_free(port: int, tmp_path: Path) -> None:
+    slow = PROGRAM.replace("    from prometheus", "    import time; time.sleep(60)\n    from prometheus")
+    process = start(port, tmp_path, program=slow)
+    assert eventually(lambda: is_open(port))
+    process.kill()
+    process.communicate(timeout=5)
+    assert eventually(lambda: is_free(port), seconds=3)
 
 
 def test_every_line_of_its_log_is_an_event_and_it_ends_when_told(
