@@ -1,6 +1,6 @@
 -- Erasures, legal holds, and what they leave to do. Who asked for what is said by entries; the rows are found by them.
 
--- A wish to erase, from asking to done. The reason stands in the payload of the entry at (log_id, seq).
+-- An approval to erase, from asking to done. The reason stands in the payload of the entry at (log_id, seq).
 CREATE TABLE erasure (
     erasure_id   uuid PRIMARY KEY,
     key_id       bytea       NOT NULL CHECK (octet_length(key_id) = 16),

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import UnsupportedMediaType
 
 from reviewsvc.api import (
+    approvals,
     audit,
     decisions,
     descriptions,
@@ -21,7 +22,6 @@ from reviewsvc.api import (
     queues,
     subjects,
     tasks,
-    wishes,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
@@ -35,7 +35,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     exports.blueprint,
     people.blueprint,
     subjects.blueprint,
-    wishes.blueprint,
+    approvals.blueprint,
 )
 
 _ABOUT: Final = (

@@ -5,8 +5,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from reviewsvc.api.task_schemas import LONGEST_PAGE
+from reviewsvc.usecases.approvals import ACTS
 from reviewsvc.usecases.subjects import LONGEST_REASON
-from reviewsvc.usecases.wishes import ACTS
 
 _LONGEST = 1_000
 _SUBJECT = {"description": "What producers call the subject"}
@@ -59,7 +59,7 @@ class LeftItem(Schema):
 
 
 class ErasureState(Schema):
-    """A wish to erase, and what became of it."""
+    """An erasure that was asked for, and what became of it."""
 
     erasure_id = fields.UUID(required=True)
     subject = fields.String(required=True, metadata={"description": "The pseudonym in entries"})
@@ -99,10 +99,10 @@ class SubjectExported(Schema):
     about = fields.List(fields.Dict(), required=True)
 
 
-class WishState(Schema):
+class ApprovalState(Schema):
     """What somebody asked for, which a second person agrees to or refuses."""
 
-    wish_id = fields.UUID(required=True)
+    approval_id = fields.UUID(required=True)
     act = fields.String(required=True, validate=validate.OneOf(ACTS))
     about = fields.String(required=True, validate=validate.OneOf(["subject", "event", "model", "case"]))
     name = fields.String(
@@ -117,10 +117,10 @@ class WishState(Schema):
     reason = fields.String(required=True, allow_none=True)
 
 
-class WishList(Schema):
+class ApprovalList(Schema):
     """What waits for a second person, the oldest first; 500 at most."""
 
-    items = fields.List(fields.Nested(WishState), required=True)
+    items = fields.List(fields.Nested(ApprovalState), required=True)
     next = fields.String(required=True, allow_none=True)
 
 

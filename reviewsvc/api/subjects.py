@@ -6,7 +6,9 @@ from uuid import UUID
 from flask import Response
 from flask_smorest import Blueprint
 
+from reviewsvc.api.approvals import WAITS, asked_for
 from reviewsvc.api.subject_schemas import (
+    ApprovalState,
     ErasurePage,
     ErasuresAsked,
     ErasureState,
@@ -16,9 +18,7 @@ from reviewsvc.api.subject_schemas import (
     ReasonGiven,
     SubjectAsked,
     SubjectExported,
-    WishState,
 )
-from reviewsvc.api.wishes import WAITS, asked_for
 from reviewsvc.usecases import erasures, holds, subject_export
 from reviewsvc.usecases.erasures import Erasure
 from reviewsvc.usecases.holds import HoldOn
@@ -86,7 +86,7 @@ def tell(erasure_id: UUID, item: int) -> dict[str, Any]:
 @blueprint.post("/exports")
 @blueprint.arguments(SubjectAsked)
 @blueprint.response(200, SubjectExported)
-@blueprint.alt_response(202, schema=WishState, description=WAITS)
+@blueprint.alt_response(202, schema=ApprovalState, description=WAITS)
 @permission("subjects.export")
 def export(asked: dict[str, Any]) -> dict[str, Any] | Response:
     """Give all that is held of a subject; that it was given is an entry."""
@@ -100,7 +100,7 @@ def export(asked: dict[str, Any]) -> dict[str, Any] | Response:
 @blueprint.post("/holds")
 @blueprint.arguments(HoldAsked)
 @blueprint.response(201, HoldState)
-@blueprint.alt_response(202, schema=WishState, description=WAITS)
+@blueprint.alt_response(202, schema=ApprovalState, description=WAITS)
 @permission("subjects.hold")
 def hold(asked: dict[str, Any]) -> dict[str, Any] | Response:
     """Place a legal hold: what is held is neither erased nor dropped."""
@@ -123,7 +123,7 @@ def list_holds() -> dict[str, Any]:
 @blueprint.post("/holds/<uuid:hold_id>/release")
 @blueprint.arguments(ReasonGiven)
 @blueprint.response(200, HoldState)
-@blueprint.alt_response(202, schema=WishState, description=WAITS)
+@blueprint.alt_response(202, schema=ApprovalState, description=WAITS)
 @permission("subjects.hold")
 def release(asked: dict[str, Any], hold_id: UUID) -> dict[str, Any] | Response:
     """End a legal hold."""

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import click
 
+from reviewsvc.commands.approvals import time_of
 from reviewsvc.commands.house import show
-from reviewsvc.commands.wishes import time_of
 
 if TYPE_CHECKING:
     from reviewsvc.commands.house import House

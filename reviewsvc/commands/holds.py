@@ -5,8 +5,8 @@ from uuid import UUID
 
 import click
 
+from reviewsvc.commands.approvals import subject_of, tell_approval, time_of
 from reviewsvc.commands.house import acting, as_json, opened, show
-from reviewsvc.commands.wishes import subject_of, tell_wish, time_of
 
 if TYPE_CHECKING:
     from reviewsvc.usecases.holds import Hold
@@ -33,7 +33,7 @@ def hold(reason: str, user: str | None, *, as_json: bool, **on: str | None) -> N
     with opened(user) as house:
         said = (house.sessions, house.keyring, wanted, reason)
         if "hold" in house.settings.second_person:
-            tell_wish(holds.ask(*said, actor=house.actor, at=house.at), as_json=as_json)
+            tell_approval(holds.ask(*said, actor=house.actor, at=house.at), as_json=as_json)
         else:
             _tell_hold(holds.place(*said, actor=house.actor, at=house.at), as_json=as_json)
 
@@ -50,7 +50,7 @@ def release(hold_id: UUID, reason: str, user: str | None, *, as_json: bool) -> N
     with opened(user) as house:
         said = (house.sessions, house.keyring, hold_id, reason)
         if "release" in house.settings.second_person:
-            tell_wish(holds.ask_release(*said, actor=house.actor, at=house.at), as_json=as_json)
+            tell_approval(holds.ask_release(*said, actor=house.actor, at=house.at), as_json=as_json)
         else:
             _tell_hold(holds.release(*said, actor=house.actor, at=house.at), as_json=as_json)
 

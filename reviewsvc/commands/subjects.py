@@ -7,10 +7,10 @@ from uuid import UUID
 
 import click
 
+from reviewsvc.commands.approvals import refuse, subject_of, tell_approval, waiting
 from reviewsvc.commands.erasing import carry_out, shown, tell, write
 from reviewsvc.commands.holds import hold, release, show_holds
 from reviewsvc.commands.house import acting, as_json, opened, show
-from reviewsvc.commands.wishes import refuse, subject_of, tell_wish, waiting
 
 if TYPE_CHECKING:
     from reviewsvc.usecases.subject_export import Exported
@@ -52,22 +52,22 @@ def erase(subject: str, reason: str, user: str | None, *, as_json: bool) -> None
 
 
 @subjects.command()
-@click.argument("wish", type=click.UUID)
+@click.argument("approval", type=click.UUID)
 @acting
 @as_json
-def approve(wish: UUID, user: str | None, *, as_json: bool) -> None:
+def approve(approval: UUID, user: str | None, *, as_json: bool) -> None:
     """Agree to what somebody else asked for, and carry it out.
 
-    WISH is the id that `subjects waiting` shows. An export is for who asked: `subjects take`.
+    APPROVAL is the id that `subjects waiting` shows. An export is for who asked: `subjects take`.
     """
-    from reviewsvc.usecases import approvals
+    from reviewsvc.usecases import approving
 
     with opened(user) as house:
-        found = approvals.approve(house.sessions, house.keyring, wish, actor=house.actor, at=house.at)
+        found = approving.approve(house.sessions, house.keyring, approval, actor=house.actor, at=house.at)
         if found.act == "erase":
-            carry_out(house, wish, as_json=as_json)
+            carry_out(house, approval, as_json=as_json)
         else:
-            tell_wish(found, as_json=as_json)
+            tell_approval(found, as_json=as_json)
 
 
 @subjects.command("list")
@@ -120,26 +120,26 @@ def export(subject: str, reason: str, output: Path | None, user: str | None) -> 
         desk, name = Desk(house.sessions, house.keyring), subject_of(subject)
         if "export" in house.settings.second_person:
             asked = subject_export.ask(desk, name, reason, actor=house.actor, at=house.at)
-            tell_wish(asked, as_json=output is None)
+            tell_approval(asked, as_json=output is None)
             return
         made = subject_export.export(desk, name, reason, actor=house.actor, at=house.at)
     _write_export(made, output)
 
 
 @subjects.command()
-@click.argument("wish", type=click.UUID)
+@click.argument("approval", type=click.UUID)
 @click.option(
     "-o", "--output", type=_FILE, help="A zip with subject.json and subject.txt; else JSON on stdout."
 )
 @acting
-def take(wish: UUID, output: Path | None, user: str | None) -> None:
+def take(approval: UUID, output: Path | None, user: str | None) -> None:
     """Write an export that one asked for and a second person has agreed to, within seven days."""
     from reviewsvc.usecases import subject_export
     from reviewsvc.usecases.desk import Desk
 
     with opened(user) as house:
         desk = Desk(house.sessions, house.keyring)
-        made = subject_export.take(desk, wish, actor=house.actor, at=house.at)
+        made = subject_export.take(desk, approval, actor=house.actor, at=house.at)
     _write_export(made, output)
 
 

@@ -8,6 +8,7 @@ from reviewsvc.console import (
     account,
     activity,
     acts,
+    approvals,
     audit_accesses,
     audit_cases,
     audit_exports,
@@ -25,7 +26,6 @@ from reviewsvc.console import (
     queues,
     subjects,
     tasks,
-    wishes,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
@@ -48,7 +48,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     queues.blueprint,
     subjects.blueprint,
     tasks.blueprint,
-    wishes.blueprint,
+    approvals.blueprint,
 )
 
 

@@ -13,9 +13,9 @@ from reviewsvc.domain.event_faults import FaultCode
 from reviewsvc.domain.frames import Record
 from reviewsvc.domain.moments import moment
 from reviewsvc.usecases import erasures, quarantine
+from reviewsvc.usecases.approvals import ApprovalStateError
 from reviewsvc.usecases.quarantine import Kept
 from reviewsvc.usecases.subjects import ReasonError, SubjectMissingError
-from reviewsvc.usecases.wishes import WishStateError
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
@@ -87,7 +87,7 @@ def erase(log_id: int, seq: int) -> ResponseReturnValue:
         )
     except ReasonError as error:
         return _page(kept, entry, opened=None, form=Form(Faults(reason=str(error)))), 422
-    except (SubjectMissingError, WishStateError) as error:
+    except (SubjectMissingError, ApprovalStateError) as error:
         flash(str(error), "error")
         return go(f"{_PATH}/{log_id}/{seq}")
     flash(ASKED if made.status == "waiting" else "The erasure is being carried out")

@@ -7,11 +7,11 @@ from flask import render_template
 
 from reviewsvc.console.forms import Form
 from reviewsvc.console.lists import ROWS, asked_uuid, pager
-from reviewsvc.usecases import erasures, holds, people, subject_export, wishes
+from reviewsvc.usecases import approvals, erasures, holds, people, subject_export
+from reviewsvc.usecases.approvals import Approval
 from reviewsvc.usecases.erasures import Erasure
 from reviewsvc.usecases.holds import Hold
 from reviewsvc.usecases.people import PersonMissingError
-from reviewsvc.usecases.wishes import Wish
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.services import services
 
@@ -41,8 +41,8 @@ def page(*, erase: Form | None = None, export: Form | None = None, hold: Form | 
     following = found[-1].erasure_id if len(found) == ROWS else None
     return render_template(
         "subjects.html",
-        waiting=[_wish(one) for one in wishes.waiting(held.sessions, held.keyring)],
-        to_take=[_wish(one) for one in subject_export.to_take(held.desk, actor=actor, at=held.clock())],
+        waiting=[_approval(one) for one in approvals.waiting(held.sessions, held.keyring)],
+        to_take=[_approval(one) for one in subject_export.to_take(held.desk, actor=actor, at=held.clock())],
         erasures=[row_of(one) for one in found],
         holds=[_hold(one) for one in holds.every(held.sessions, held.keyring)],
         needs_two=held.second_person,
@@ -60,9 +60,9 @@ def is_mine(said_by: str) -> bool:
     return said_by.partition(":")[2] in (here.actor.id, here.person.login)
 
 
-def _wish(found: Wish) -> dict[str, Any]:
+def _approval(found: Approval) -> dict[str, Any]:
     by = {"requested_by": person_of(found.requested_by), "is_mine": is_mine(found.requested_by)}
-    return found._asdict() | by | {"id": found.wish_id, "words": _ACTS[found.act]}
+    return found._asdict() | by | {"id": found.approval_id, "words": _ACTS[found.act]}
 
 
 def row_of(found: Erasure) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from reviewsvc.console.forms import Faults, Form, go, text
 from reviewsvc.console.subject_list import ASKED, LONGEST, PATH, is_mine, page, person_of, row_of
 from reviewsvc.domain.moments import moment
 from reviewsvc.usecases import erasures, subject_export
+from reviewsvc.usecases.approvals import ApprovalStateError
 from reviewsvc.usecases.subject_export import Exported
 from reviewsvc.usecases.subjects import HeldError, ReasonError, SubjectMissingError
-from reviewsvc.usecases.wishes import WishStateError
 from reviewsvc.web.actors import signed_in
 from reviewsvc.web.permissions import permission
 from reviewsvc.web.services import services
@@ -53,7 +53,7 @@ def erase() -> ResponseReturnValue:
             at=held.clock(),
             second_person="erase" in held.second_person,
         )
-    except (SubjectMissingError, HeldError, WishStateError) as error:
+    except (SubjectMissingError, HeldError, ApprovalStateError) as error:
         return page(erase=Form(Faults(subject=str(error)), subject=subject, reason=reason)), 422
     except ReasonError as error:
         return page(erase=Form(Faults(reason=str(error)), subject=subject, reason=reason)), 422

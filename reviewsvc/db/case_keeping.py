@@ -15,9 +15,9 @@ _READ: Final = (
 # Who agreed or refused stands in no row of its own: it is looked for in the minute after it was noted.
 _ERASURES: Final = """
 SELECT log_id, seq FROM erased_key WHERE key_id = %(key_id)s
-UNION SELECT log_id, seq FROM wish WHERE key_id = %(key_id)s AND act IN ('erase', 'export')
-UNION SELECT s.log_id, s.seq FROM wish x JOIN activity s ON s.object = %(subject)s
-    AND s.kind IN ('erasure_approved', 'erasure_refused', 'wish_approved', 'wish_refused')
+UNION SELECT log_id, seq FROM approval WHERE key_id = %(key_id)s AND act IN ('erase', 'export')
+UNION SELECT s.log_id, s.seq FROM approval x JOIN activity s ON s.object = %(subject)s
+    AND s.kind IN ('erasure_approved', 'erasure_refused', 'approval_granted', 'approval_refused')
     AND s.at >= (extract(epoch FROM x.settled_at) * 1000000)::bigint
     AND s.at < (extract(epoch FROM x.settled_at) * 1000000)::bigint + 60000000
 WHERE x.key_id = %(key_id)s AND x.act IN ('erase', 'export')

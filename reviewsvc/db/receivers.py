@@ -48,9 +48,9 @@ _EXPORTS: Final = (
     "SELECT actor AS receiver, count(*) AS amount, max(at) AS last_at FROM activity "
     "WHERE kind = 'subject_export' AND object = %(object)s GROUP BY actor ORDER BY actor"
 )
-# Of a quarantined event: the topic of the log that the wish to erase it names.
+# Of a quarantined event: the topic of the log that the approval to erase it names.
 _EVENT: Final = (
-    "SELECT DISTINCT l.topic AS receiver FROM wish w JOIN entry e USING (log_id, seq) "
+    "SELECT DISTINCT l.topic AS receiver FROM approval w JOIN entry e USING (log_id, seq) "
     "JOIN log l ON l.name = convert_from(e.body, 'UTF8')::json #>> '{facts,log}' "
     "WHERE w.act = 'erase' AND w.key_id = %(key_id)s AND l.topic IS NOT NULL"
 )

@@ -102,9 +102,9 @@ anchoring = _table(
     "name:text* kind:text place:text every_s:int vkey:text? log_id:int? size:big kept_at:big? tried_at:big?"
     " failures:int told_at:big? outcome:text? why:text?",
 )
-wish = _table(
-    "wish",
-    "wish_id:uuid* key_id:bytes? status:text requested_by:text requested_at:time log_id:int seq:big"
+approval = _table(
+    "approval",
+    "approval_id:uuid* key_id:bytes? status:text requested_by:text requested_at:time log_id:int seq:big"
     " settled_by:text? settled_at:time? done_at:time? act:text",
 )
 erasure_left = _table(

@@ -15,9 +15,9 @@ _ASKED: Final[Mapping[str, str]] = {
     "erasure_requested": "Erasure of its subject asked for",
     "erasure_approved": "Erasure of its subject agreed to",
     "erasure_refused": "Erasure of its subject refused",
-    "wish_requested": "Export of its subject asked for: a second person must agree",
-    "wish_approved": "Export of its subject agreed to",
-    "wish_refused": "Export of its subject refused",
+    "approval_requested": "Export of its subject asked for: a second person must agree",
+    "approval_granted": "Export of its subject agreed to",
+    "approval_refused": "Export of its subject refused",
 }
 _DROPPED: Final[Mapping[str, str]] = {
     "payload": "Its payloads were dropped: their time of retention was over",
@@ -43,8 +43,8 @@ def _asked(entry: Entry, said: sf.ErasureAsked) -> Told:
     return Told("erasure", _ASKED[entry.kind], (("Erasure", said.erasure),))
 
 
-def _wished(entry: Entry, said: sf.Wished) -> Told:
-    return Told("left", _ASKED[entry.kind], (("Wish", said.wish),))
+def _approval(entry: Entry, said: sf.ApprovalAsked) -> Told:
+    return Told("left", _ASKED[entry.kind], (("Approval", said.approval),))
 
 
 def _erased(_: Entry, said: sf.Erasure) -> Told:
@@ -101,7 +101,7 @@ def _amounts(said: f.Export) -> Facts:
 
 _TELLERS: Final[dict[type[f.Facts], Callable[[Entry, Any], Told]]] = {
     sf.ErasureAsked: _asked,
-    sf.Wished: _wished,
+    sf.ApprovalAsked: _approval,
     sf.Erasure: _erased,
     sf.HoldPlaced: _held,
     sf.HoldReleased: _released,

@@ -349,7 +349,7 @@ _OBJECTS: dict[type[f.Facts], Callable[[Any], str]] = {
     sf.KekRotated: lambda said: f"kek:{said.kek}",
     sf.ErasureAsked: lambda said: f"subject:{said.subject}",
     sf.Erasure: lambda said: f"subject:{said.subject}",
-    sf.Wished: lambda said: f"hold:{said.hold}" if said.hold else f"subject:{said.subject}",
+    sf.ApprovalAsked: lambda said: f"hold:{said.hold}" if said.hold else f"subject:{said.subject}",
     sf.SubjectExport: lambda said: f"subject:{said.subject}",
     sf.ReceiverTold: lambda said: f"erasure:{said.erasure}",
     sf.HoldPlaced: lambda said: f"hold:{said.hold}",

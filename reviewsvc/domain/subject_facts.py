@@ -30,13 +30,13 @@ class Erasure(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     replayed: bool = False
 
 
-class Wished(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class ApprovalAsked(Facts, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Somebody asked for an act that a second person must agree to, agreed to it, or refused it.
 
     `act` is `export`, `hold` or `release`; what it is about is named as in `hold_placed`, a hold by its id.
     """
 
-    wish: str
+    approval: str
     act: str
     hold: str | None = None
     subject: str | None = None
@@ -105,9 +105,9 @@ KINDS: dict[str, type[Facts]] = {
     "erasure_approved": ErasureAsked,
     "erasure_refused": ErasureAsked,
     "erasure": Erasure,
-    "wish_requested": Wished,
-    "wish_approved": Wished,
-    "wish_refused": Wished,
+    "approval_requested": ApprovalAsked,
+    "approval_granted": ApprovalAsked,
+    "approval_refused": ApprovalAsked,
     "receiver_told": ReceiverTold,
     "hold_placed": HoldPlaced,
     "hold_released": HoldReleased,

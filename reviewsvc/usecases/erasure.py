@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from reviewsvc.db import erasures, generation, holds, installations, logs, subjects, wishes
+from reviewsvc.db import approvals, erasures, generation, holds, installations, logs, subjects
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Ref
@@ -32,7 +32,7 @@ class Erased(NamedTuple):
 def step(desk: Desk, journal: ErasureJournal, *, at: datetime) -> int:
     """Carry out the erasures that are agreed to; one under legal hold waits. Return how many were done."""
     with desk.sessions.begin() as session:
-        free = [one for one in wishes.approved(session, wishes.ERASE) if not _is_held(session, one)]
+        free = [one for one in approvals.approved(session, approvals.ERASE) if not _is_held(session, one)]
     return len([one for one in free if run(desk, journal, one, at=at)])
 
 
@@ -46,8 +46,8 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
     with desk.sessions.begin() as session:
         # Alone from here on: no batch is built, no payload sealed with the key that goes.
         generation.bump(session)
-        row = wishes.lock(session, erasure_id)
-        if row is None or row.act != wishes.ERASE or row.status != wishes.APPROVED:
+        row = approvals.lock(session, erasure_id)
+        if row is None or row.act != approvals.ERASE or row.status != approvals.APPROVED:
             return None
         key_id = bytes(row.key_id)
         if holds.on_subject(session, key_id):
@@ -56,9 +56,10 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
         ref = Ref(logs.names(session, [row.log_id])[row.log_id], row.seq)
         work = Work(session, desk, actor, at)
         done = _erase(work, erasure_id, key_id, ref=ref)
-        wishes.save(session, erasure_id, status=wishes.DONE, done_at=at)
+        approvals.save(session, erasure_id, status=approvals.DONE, done_at=at)
         # The key goes with the commit that follows. If this process ends between the line and the commit,
-        # the wish stands and is carried out again; the journal names the key twice then, which is the same.
+        # what was asked for stands and is carried out again; the journal then names the key twice, which is
+        # the same.
         journal.append(str(erasure_id), [key_id.hex()], work.clock)
         return done
 
@@ -116,7 +117,7 @@ def _check_there(desk: Desk, journal: ErasureJournal) -> None:
 
 
 def _is_held(session: Session, erasure_id: UUID) -> bool:
-    row = wishes.get(session, erasure_id)
+    row = approvals.get(session, erasure_id)
     return row is None or bool(holds.on_subject(session, bytes(row.key_id)))
 
 
@@ -135,7 +136,7 @@ def _erase(work: Work, erasure_id: UUID, key_id: bytes, *, ref: Ref | None) -> E
     labelling.withdraw_erased(work, labels, place, log)
     erasures.add_erased(session, ErasedKeyRow(place.log_id, place.seq, key_id))
     if ref is None:
-        wishes.add_replayed(session, erasure_id, key_id, place, work.at)
+        approvals.add_replayed(session, erasure_id, key_id, place, work.at)
     erasures.add_left(session, erasure_id, left)
     return done
 

@@ -1,4 +1,4 @@
-"""Wishes to erase: asked for, followed, and whom to tell of what had left."""
+"""Erasures: asked for, followed, and whom to tell of what had left."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,16 +7,16 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from reviewsvc.db import approvals as asked
 from reviewsvc.db import erasures as rows
 from reviewsvc.db import holds
-from reviewsvc.db import wishes as wished
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Ref
-from reviewsvc.usecases import quarantine, receivers, subjects, wishes
+from reviewsvc.usecases import approvals, quarantine, receivers, subjects
 from reviewsvc.usecases.activity import Said, record
+from reviewsvc.usecases.approvals import ApprovalMissingError, ApprovalStateError
 from reviewsvc.usecases.keyring import Keyring
-from reviewsvc.usecases.wishes import WishMissingError, WishStateError
 
 
 class Left(NamedTuple):
@@ -36,7 +36,7 @@ class Left(NamedTuple):
 
 
 class Erasure(NamedTuple):
-    """A wish to erase: the subject's pseudonym, where it stands, who did what and when.
+    """An erasure that was asked for: the subject's pseudonym, where it stands, who did what and when.
 
     `event` is the log and seq of a quarantined event, whose own key it is that `subject` names then.
     """
@@ -72,9 +72,9 @@ def request(
 ) -> Erasure:
     """Ask for the erasure of a subject; without a second person it is agreed to at once.
 
-    Raises SubjectMissingError, ReasonError, HeldError, and WishStateError if it was asked for already.
+    Raises SubjectMissingError, ReasonError, HeldError, and ApprovalStateError if it was asked for already.
     """
-    erasure_id = wishes.new_id(at)
+    erasure_id = approvals.new_id(at)
     with sessions.begin() as session:
         key_id = subjects.key_of(session, keyring, subject)
         said = sf.ErasureAsked(str(erasure_id), key_id.hex())
@@ -94,9 +94,9 @@ def request_event(
 ) -> Erasure:
     """Ask for the erasure of one event that could not be read; nobody knows whom it is about.
 
-    Raises QuarantineMissingError, SubjectMissingError once it is erased, ReasonError and WishStateError.
+    Raises QuarantineMissingError, SubjectMissingError once it is erased, ReasonError and ApprovalStateError.
     """
-    erasure_id = wishes.new_id(at)
+    erasure_id = approvals.new_id(at)
     with sessions.begin() as session:
         key_id = quarantine.key_of(session, place.log, place.seq)
         said = sf.ErasureAsked(str(erasure_id), key_id.hex(), place.log, place.seq)
@@ -109,12 +109,12 @@ def tell(
 ) -> Erasure:
     """Note that a receiver was told of an erasure; said again it changes nothing.
 
-    Raises WishMissingError.
+    Raises ApprovalMissingError.
     """
     with sessions.begin() as session:
-        row = wished.lock(session, erasure_id)
+        row = asked.lock(session, erasure_id)
         if row is None or item not in {each.item for each in rows.left(session, erasure_id)}:
-            raise WishMissingError("There is no such erasure, or nothing of this number had left.")
+            raise ApprovalMissingError("There is no such erasure, or nothing of this number had left.")
         if rows.tell(session, erasure_id, item, by=subjects.said_by(actor), at=at):
             said = Said(
                 "receiver_told", sf.ReceiverTold(str(erasure_id), item), about=bytes(row.key_id).hex()
@@ -124,22 +124,20 @@ def tell(
 
 
 def get(sessions: Sessions, keyring: Keyring, erasure_id: UUID) -> Erasure:
-    """Return a wish with its reason and with what had left. Raises WishMissingError."""
+    """Return an approval with its reason and with what had left. Raises ApprovalMissingError."""
     with sessions.begin() as session:
-        row = wished.get(session, erasure_id)
-        if row is None or row.act != wished.ERASE:
-            raise WishMissingError("There is no such erasure.")
+        row = asked.get(session, erasure_id)
+        if row is None or row.act != asked.ERASE:
+            raise ApprovalMissingError("There is no such erasure.")
         return _erasure(session, keyring, row)
 
 
 def page(
     sessions: Sessions, keyring: Keyring, before: tuple[datetime, UUID] | None = None, limit: int = 50
 ) -> list[Erasure]:
-    """Return wishes, the newest first."""
+    """Return approvals, the newest first."""
     with sessions.begin() as session:
-        return [
-            _erasure(session, keyring, row) for row in wished.page(session, [wished.ERASE], before, limit)
-        ]
+        return [_erasure(session, keyring, row) for row in asked.page(session, [asked.ERASE], before, limit)]
 
 
 def _ask(
@@ -153,29 +151,29 @@ def _ask(
     second_person: bool,
 ) -> None:
     _check_free(session, bytes.fromhex(said.subject))
-    added = wishes.add(
+    added = approvals.add(
         session, keyring, UUID(said.erasure), said, reason, actor=actor, at=at, second_person=second_person
     )
     if not added:
-        raise WishStateError("Somebody else asked for this erasure at the same moment: see the list.")
+        raise ApprovalStateError("Somebody else asked for this erasure at the same moment: see the list.")
 
 
 def _check_free(session: Session, key_id: bytes) -> None:
-    standing = wished.open_erasure(session, key_id)
+    standing = asked.open_erasure(session, key_id)
     if standing is not None:
-        told = "waits for a second person" if standing.status == wished.WAITING else "is being carried out"
-        raise WishStateError(f"This erasure was asked for already, and {told}.")
+        told = "waits for a second person" if standing.status == asked.WAITING else "is being carried out"
+        raise ApprovalStateError(f"This erasure was asked for already, and {told}.")
     if holds.on_subject(session, key_id):
         raise subjects.HeldError("A legal hold stands against this erasure: it must be released first.")
 
 
 def _erasure(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Erasure:
-    about, name = wishes.named(wishes.asked(session, row))
-    found = rows.left(session, row.wish_id)
+    about, name = approvals.named(approvals.asked(session, row))
+    found = rows.left(session, row.approval_id)
     called = receivers.names_of(session, {each.receiver for each in found})
     left = [Left(name=called[each.receiver], **_columns(each)) for each in found]
     return Erasure(
-        row.wish_id,
+        row.approval_id,
         bytes(row.key_id).hex(),
         row.status,
         row.requested_by,
@@ -183,8 +181,8 @@ def _erasure(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Erasure:
         row.settled_by,
         row.settled_at,
         row.done_at,
-        row.status in wished.OPEN and bool(holds.on_subject(session, bytes(row.key_id))),
-        wishes.reason_of(session, keyring, row.log_id, row.seq),
+        row.status in asked.OPEN and bool(holds.on_subject(session, bytes(row.key_id))),
+        approvals.reason_of(session, keyring, row.log_id, row.seq),
         left,
         name if about == "event" else None,
     )

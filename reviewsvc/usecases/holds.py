@@ -8,21 +8,21 @@ import msgspec
 import sqlalchemy as sa
 
 from reviewsvc.crypto.keyed import find_hash
+from reviewsvc.db import approvals as asked
 from reviewsvc.db import generation, predictions, versions
 from reviewsvc.db import holds as rows
 from reviewsvc.db import subjects as kept
-from reviewsvc.db import wishes as wished
 from reviewsvc.db.sessions import Session, Sessions
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Ref, parse
 from reviewsvc.domain.moments import moment
 from reviewsvc.domain.subject_rows import hold_released_row, hold_row
-from reviewsvc.usecases import sent_ids, subjects, wishes
+from reviewsvc.usecases import approvals, sent_ids, subjects
 from reviewsvc.usecases.activity import Said, record, secrets
+from reviewsvc.usecases.approvals import Approval
 from reviewsvc.usecases.keyring import Keyring
 from reviewsvc.usecases.labels import ModelMissingError
 from reviewsvc.usecases.sent_ids import Sent
-from reviewsvc.usecases.wishes import Wish
 
 _MOST = 500
 
@@ -64,7 +64,7 @@ def place(
     Raises SubjectMissingError, ModelMissingError, NotCapturedError, SeveralSourcesError, ReasonError.
     """
     reason = subjects.checked_reason(reason)
-    hold_id = wishes.new_id(at)
+    hold_id = approvals.new_id(at)
     with sessions.begin() as session:
         # Alone: an erasure or a drop that is under way ends first, the next one sees the hold.
         generation.bump(session)
@@ -72,14 +72,16 @@ def place(
     return get(sessions, keyring, hold_id)
 
 
-def ask(sessions: Sessions, keyring: Keyring, on: HoldOn, reason: str, *, actor: Actor, at: datetime) -> Wish:
+def ask(
+    sessions: Sessions, keyring: Keyring, on: HoldOn, reason: str, *, actor: Actor, at: datetime
+) -> Approval:
     """Ask for a hold, which stands once a second person agrees. Raises what `place` raises."""
-    wish_id = wishes.new_id(at)
+    approval_id = approvals.new_id(at)
     with sessions.begin() as session:
-        on_what = _said(session, keyring, wishes.new_id(at), on)
-        said = sf.Wished(str(wish_id), wished.HOLD, **msgspec.structs.asdict(on_what))
-        wishes.add(session, keyring, wish_id, said, reason, actor=actor, at=at, second_person=True)
-    return wishes.get(sessions, keyring, wish_id)
+        on_what = _said(session, keyring, approvals.new_id(at), on)
+        said = sf.ApprovalAsked(str(approval_id), asked.HOLD, **msgspec.structs.asdict(on_what))
+        approvals.add(session, keyring, approval_id, said, reason, actor=actor, at=at, second_person=True)
+    return approvals.get(sessions, keyring, approval_id)
 
 
 def release(
@@ -95,24 +97,24 @@ def release(
 
 def ask_release(
     sessions: Sessions, keyring: Keyring, hold_id: UUID, reason: str, *, actor: Actor, at: datetime
-) -> Wish:
+) -> Approval:
     """Ask for a hold's end, once a second person agrees. Raises what `release` raises."""
-    wish_id = wishes.new_id(at)
+    approval_id = approvals.new_id(at)
     with sessions.begin() as session:
         _, placed = _standing(session, hold_id)
-        said = sf.Wished(str(wish_id), wished.RELEASE, **msgspec.structs.asdict(placed))
-        wishes.add(session, keyring, wish_id, said, reason, actor=actor, at=at, second_person=True)
-    return wishes.get(sessions, keyring, wish_id)
+        said = sf.ApprovalAsked(str(approval_id), asked.RELEASE, **msgspec.structs.asdict(placed))
+        approvals.add(session, keyring, approval_id, said, reason, actor=actor, at=at, second_person=True)
+    return approvals.get(sessions, keyring, approval_id)
 
 
 def carry_out(
-    session: Session, keyring: Keyring, said: sf.Wished, reason: str, *, actor: Actor, at: datetime
+    session: Session, keyring: Keyring, said: sf.ApprovalAsked, reason: str, *, actor: Actor, at: datetime
 ) -> None:
     """Place or release what a second person has agreed to, under GEN alone.
 
     Raises HoldMissingError, SubjectMissingError.
     """
-    if said.act == wished.RELEASE:
+    if said.act == asked.RELEASE:
         _release(session, keyring, UUID(said.hold), reason, actor=actor, at=at)
         return
     if said.subject and not kept.has_key(session, bytes.fromhex(said.subject)):
@@ -185,17 +187,17 @@ def _hold(session: Session, keyring: Keyring, row: sa.Row[Any]) -> Hold:
     placed = parse(bytes(row.body))
     said = msgspec.json.decode(placed.facts, type=sf.HoldPlaced)
     ended = None if row.released_body is None else parse(bytes(row.released_body))
-    on, name = wishes.named(said)
+    on, name = approvals.named(said)
     return Hold(
         hold_id=row.hold_id,
         on=on,
         name=name,
-        reason=wishes.reason_of(session, keyring, row.log_id, row.seq),
+        reason=approvals.reason_of(session, keyring, row.log_id, row.seq),
         placed_by=_by(placed.actor),
         placed_at=moment(placed.at),
         released_by=_by(ended.actor) if ended else None,
         released_at=moment(ended.at) if ended else None,
-        released_reason=wishes.reason_of(session, keyring, row.released_log_id, row.released_seq)
+        released_reason=approvals.reason_of(session, keyring, row.released_log_id, row.released_seq)
         if ended
         else None,
     )

@@ -11,19 +11,19 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from reviewsvc.db import approvals as asked
 from reviewsvc.db import logs
 from reviewsvc.db import subjects as rows
-from reviewsvc.db import wishes as wished
 from reviewsvc.db.sessions import Session
 from reviewsvc.domain import subject_facts as sf
 from reviewsvc.domain.entries import Actor, Entry, parse
 from reviewsvc.domain.frames import Record, unframe
 from reviewsvc.domain.labels import rfc3339
-from reviewsvc.usecases import subjects, wishes
+from reviewsvc.usecases import approvals, subjects
 from reviewsvc.usecases.activity import Said, record, secrets
+from reviewsvc.usecases.approvals import Approval, ApprovalMissingError, ApprovalStateError, SecondPersonError
 from reviewsvc.usecases.desk import Desk, Work
 from reviewsvc.usecases.keyring import KeyGoneError, PayloadGoneError
-from reviewsvc.usecases.wishes import SecondPersonError, Wish, WishMissingError, WishStateError
 
 TAKEN_WITHIN: Final = timedelta(days=7)
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
@@ -68,44 +68,47 @@ def export(desk: Desk, subject: str, reason: str, *, actor: Actor, at: datetime)
         return _export(work, key_id, subject, reason)
 
 
-def ask(desk: Desk, subject: str, reason: str, *, actor: Actor, at: datetime) -> Wish:
+def ask(desk: Desk, subject: str, reason: str, *, actor: Actor, at: datetime) -> Approval:
     """Ask for an export, to be taken once a second person agrees. Raises what `export` raises."""
-    wish_id = wishes.new_id(at)
+    approval_id = approvals.new_id(at)
     with desk.sessions.begin() as session:
         key_id = subjects.key_of(session, desk.keyring, subject)
-        said = sf.Wished(str(wish_id), wished.EXPORT, subject=key_id.hex())
-        wishes.add(session, desk.keyring, wish_id, said, reason, actor=actor, at=at, second_person=True)
-    return wishes.get(desk.sessions, desk.keyring, wish_id)
+        said = sf.ApprovalAsked(str(approval_id), asked.EXPORT, subject=key_id.hex())
+        approvals.add(
+            session, desk.keyring, approval_id, said, reason, actor=actor, at=at, second_person=True
+        )
+    return approvals.get(desk.sessions, desk.keyring, approval_id)
 
 
-def take(desk: Desk, wish_id: UUID, *, actor: Actor, at: datetime) -> Exported:
+def take(desk: Desk, approval_id: UUID, *, actor: Actor, at: datetime) -> Exported:
     """Return what was asked for with `ask` and agreed to; only to who asked, within seven days.
 
-    Each time is an entry. Raises WishMissingError, WishStateError, SecondPersonError, SubjectMissingError.
+    Each time is an entry. Raises ApprovalMissingError, ApprovalStateError, SecondPersonError,
+    SubjectMissingError.
     """
     with desk.work(actor, at) as work:
         session = work.session
-        row = wished.lock(session, wish_id)
-        if row is None or row.act != wished.EXPORT:
-            raise WishMissingError("There is no such export.")
+        row = asked.lock(session, approval_id)
+        if row is None or row.act != asked.EXPORT:
+            raise ApprovalMissingError("There is no such export.")
         if not subjects.is_same_person(session, row.requested_by, actor):
             raise SecondPersonError("Only who asked for this export may take it.")
-        if row.status not in (wished.APPROVED, wished.DONE):
-            raise WishStateError(f"This export cannot be taken: it is {row.status}.")
+        if row.status not in (asked.APPROVED, asked.DONE):
+            raise ApprovalStateError(f"This export cannot be taken: it is {row.status}.")
         if at >= row.settled_at + TAKEN_WITHIN:
-            raise WishStateError("This export was agreed to more than seven days ago: ask again.")
-        reason = wishes.reason_of(session, desk.keyring, row.log_id, row.seq) or ""
+            raise ApprovalStateError("This export was agreed to more than seven days ago: ask again.")
+        reason = approvals.reason_of(session, desk.keyring, row.log_id, row.seq) or ""
         if row.done_at is None:
-            wished.save(session, wish_id, status=wished.DONE, done_at=at)
+            asked.save(session, approval_id, status=asked.DONE, done_at=at)
         return _export(work, bytes(row.key_id), None, reason)
 
 
-def to_take(desk: Desk, *, actor: Actor, at: datetime) -> list[Wish]:
+def to_take(desk: Desk, *, actor: Actor, at: datetime) -> list[Approval]:
     """Return the exports that this person asked for and may take now."""
     with desk.sessions.begin() as session:
-        found = wished.ready(session, wished.EXPORT, at - TAKEN_WITHIN, wishes.MOST)
+        found = asked.ready(session, asked.EXPORT, at - TAKEN_WITHIN, approvals.MOST)
         mine = [row for row in found if subjects.is_same_person(session, row.requested_by, actor)]
-        return [wishes.read(session, desk.keyring, row) for row in mine]
+        return [approvals.read(session, desk.keyring, row) for row in mine]
 
 
 def _export(work: Work, key_id: bytes, subject: str | None, reason: str) -> Exported:

@@ -89,7 +89,7 @@ def check_key(entry: Entry) -> None:
 
 def check_texts(facts: f.Facts) -> None:
     """Raise ValueError if ids or numbers, which facts carry as texts, cannot be read as such."""
-    for name in ("task", "decision", "reviewer", "hold", "erasure", "wish"):
+    for name in ("task", "decision", "reviewer", "hold", "erasure", "approval"):
         if (text := getattr(facts, name, None)) is not None:
             UUID(text)
     if final := getattr(facts, "final", None):

@@ -13,6 +13,7 @@ from reviewsvc.domain import agreement, bundle, permissions, review
 from reviewsvc.domain import labels as cursors
 from reviewsvc.domain.tiles import TileError
 from reviewsvc.usecases import (
+    approvals,
     auth,
     bundle_parts,
     case_payloads,
@@ -33,7 +34,6 @@ from reviewsvc.usecases import (
     subjects,
     tiles,
     tokens,
-    wishes,
 )
 from reviewsvc.usecases import repeats as keys
 from reviewsvc.web import actors, bodies, origins, repeats
@@ -124,9 +124,9 @@ TABLE: Final[Mapping[type[Exception], Known]] = {
     subjects.SubjectMissingError: Known(404, "subject_missing", TITLES[404]),
     subjects.ReasonError: Known(422, "unfit_reason", _UNFIT),
     subjects.HeldError: Known(409, "held", "A legal hold stands"),
-    wishes.WishMissingError: Known(404, "wish_missing", TITLES[404]),
-    wishes.WishStateError: Known(409, "wish_state", "That cannot be done now"),
-    wishes.SecondPersonError: Known(403, "second_person", "A second person must agree"),
+    approvals.ApprovalMissingError: Known(404, "approval_missing", TITLES[404]),
+    approvals.ApprovalStateError: Known(409, "approval_state", "That cannot be done now"),
+    approvals.SecondPersonError: Known(403, "second_person", "A second person must agree"),
     holds.HoldMissingError: Known(404, "hold_missing", TITLES[404]),
     agreement.AnswerError: Known(422, "unfit_answer", "This is no answer here"),
     claims.SnoozeError: Known(422, "unfit_time", _UNFIT),

@@ -12,10 +12,10 @@ from reviewsvc.domain.entries import Actor
 from reviewsvc.domain.moments import microseconds
 from reviewsvc.domain.verdict import Verdict
 from reviewsvc.outside.erasure_journal import JournalError, Line
-from reviewsvc.usecases import approvals, erasure, erasures, holds, labels
+from reviewsvc.usecases import approving, erasure, erasures, holds, labels
+from reviewsvc.usecases.approvals import ApprovalStateError, SecondPersonError
 from reviewsvc.usecases.dossiers import ErasedError
 from reviewsvc.usecases.subjects import SubjectMissingError
-from reviewsvc.usecases.wishes import SecondPersonError, WishStateError
 from tests.fixtures.cases import event
 from tests.fixtures.erasing import STEWARD, Eraser
 from tests.fixtures.installed import AT
@@ -72,7 +72,7 @@ def test_two_stewards_at_once_erase_once(eraser: Eraser) -> None:
     def ask(name: str) -> str:
         try:
             return eraser.ask("p-1", actor=Actor("cli", name)).status
-        except (WishStateError, SubjectMissingError):
+        except (ApprovalStateError, SubjectMissingError):
             return "told"
 
     with ThreadPoolExecutor(4) as pool:
@@ -90,12 +90,12 @@ def test_where_a_second_person_is_needed_nobody_erases_alone(eraser: Eraser) -> 
     assert erasure.step(eraser.desk, eraser.journal, at=AT) == 0
     for same in (STEWARD, stella):
         with pytest.raises(SecondPersonError):
-            approvals.approve(house.sessions, house.keyring, asked.erasure_id, actor=same, at=AT)
-    approvals.approve(house.sessions, house.keyring, asked.erasure_id, actor=OTHER, at=AT)
+            approving.approve(house.sessions, house.keyring, asked.erasure_id, actor=same, at=AT)
+    approving.approve(house.sessions, house.keyring, asked.erasure_id, actor=OTHER, at=AT)
     assert erasure.step(eraser.desk, eraser.journal, at=AT) == 1
     assert eraser.key_of("p-1") is None
-    with pytest.raises(WishStateError):
-        approvals.refuse(house.sessions, house.keyring, asked.erasure_id, actor=OTHER, at=AT)
+    with pytest.raises(ApprovalStateError):
+        approving.refuse(house.sessions, house.keyring, asked.erasure_id, actor=OTHER, at=AT)
 
 
 def test_what_the_journal_names_is_erased_after_a_crash_before_the_key_went(eraser: Eraser) -> None:

@@ -39,22 +39,26 @@ def test_a_hold_stands_and_ends_when_a_second_person_agrees(
     stella, otto = two
     stella.post("/subjects/holds", subject="subject of p-1", reason="court file 12")
     assert "No legal holds" in stella.get("/subjects").text
-    (asked,) = otto.call("GET /subjects/wishes")[1]["items"]
+    (asked,) = otto.call("GET /subjects/approvals")[1]["items"]
     assert (asked["act"], asked["about"], asked["reason"]) == ("hold", "subject", "court file 12")
-    own = stella.post(f"/subjects/wishes/{asked['wish_id']}/approve")
+    own = stella.post(f"/subjects/approvals/{asked['approval_id']}/approve")
     assert "Another person" in stella.get(own.location).text
-    assert otto.call(f"POST /subjects/wishes/{asked['wish_id']}/approve")[1]["status"] == "done"
+    assert otto.call(f"POST /subjects/approvals/{asked['approval_id']}/approve")[1]["status"] == "done"
     (held,) = otto.call("GET /subjects/holds")[1]["items"]
     assert (held["reason"], held["released_at"]) == ("court file 12", None)
     body = {"reason": "closed"}
-    status, wish = otto.call(f"POST /subjects/holds/{held['hold_id']}/release", json=body)
-    assert (status, wish["status"], wish["name"]) == (202, "waiting", held["name"])
-    assert otto.call(f"POST /subjects/wishes/{wish['wish_id']}/approve")[1]["code"] == "second_person"
+    status, approval = otto.call(f"POST /subjects/holds/{held['hold_id']}/release", json=body)
+    assert (status, approval["status"], approval["name"]) == (202, "waiting", held["name"])
+    assert (
+        otto.call(f"POST /subjects/approvals/{approval['approval_id']}/approve")[1]["code"] == "second_person"
+    )
     page = stella.get("/subjects").text
     assert "Release the hold on" in page
-    stella.post(f"/subjects/wishes/{wish['wish_id']}/approve")
+    stella.post(f"/subjects/approvals/{approval['approval_id']}/approve")
     assert "released" in stella.get("/subjects").text
-    assert otto.call(f"POST /subjects/wishes/{wish['wish_id']}/refuse")[1]["code"] == "wish_state"
+    assert (
+        otto.call(f"POST /subjects/approvals/{approval['approval_id']}/refuse")[1]["code"] == "approval_state"
+    )
     kinds = eraser.bank.rows(
         sa.select(t.activity.c.kind).where(t.activity.c.object == f"hold:{held['hold_id']}")
     )
@@ -62,10 +66,10 @@ def test_a_hold_stands_and_ends_when_a_second_person_agrees(
         *(
             "hold_placed",
             "hold_released",
-            "wish_approved",
-            "wish_approved",
-            "wish_requested",
-            "wish_requested",
+            "approval_granted",
+            "approval_granted",
+            "approval_requested",
+            "approval_requested",
         )
     ]
     assert eraser.verified().verdict is Verdict.VERIFIED, eraser.verified()
@@ -78,8 +82,8 @@ def test_an_export_is_for_who_asked_once_somebody_else_agrees(
     body = {"subject": "subject of p-1", "reason": "letter 17"}
     status, asked = otto.call("POST /subjects/exports", json=body)
     assert (status, asked["act"], asked["status"]) == (202, "export", "waiting")
-    path = f"/subjects/wishes/{asked['wish_id']}"
-    assert otto.call(f"POST {path}/export")[1]["code"] == "wish_state"
+    path = f"/subjects/approvals/{asked['approval_id']}"
+    assert otto.call(f"POST {path}/export")[1]["code"] == "approval_state"
     assert "Export subject" in stella.get("/subjects").text
     stella.post(f"{path}/approve")
     refused = stella.post(f"{path}/export")
@@ -89,12 +93,12 @@ def test_an_export_is_for_who_asked_once_somebody_else_agrees(
     assert otto.call(f"GET {path}")[1]["status"] == "done"
     mine = stella.post("/subjects/exports", subject="subject of p-2", reason="letter 18")
     assert "waits for a second person" in stella.get(mine.location).text
-    (wish,) = otto.call("GET /subjects/wishes")[1]["items"]
-    otto.call(f"POST /subjects/wishes/{wish['wish_id']}/approve")
+    (approval,) = otto.call("GET /subjects/approvals")[1]["items"]
+    otto.call(f"POST /subjects/approvals/{approval['approval_id']}/approve")
     assert "Exports that you may take" in stella.get("/subjects").text
-    assert stella.post(f"/subjects/wishes/{wish['wish_id']}/export").mimetype == "application/zip"
+    assert stella.post(f"/subjects/approvals/{approval['approval_id']}/export").mimetype == "application/zip"
     eraser.erase("p-2")
-    gone = stella.post(f"/subjects/wishes/{wish['wish_id']}/export")
+    gone = stella.post(f"/subjects/approvals/{approval['approval_id']}/export")
     assert "has been erased" in stella.get(gone.location).text
     assert eraser.verified().verdict is Verdict.VERIFIED
 
@@ -102,14 +106,14 @@ def test_an_export_is_for_who_asked_once_somebody_else_agrees(
 def test_what_is_refused_or_taken_back_is_not_done(two: tuple[Visitor, Program], eraser: Eraser) -> None:
     stella, otto = two
     stella.post("/subjects/erasures", subject="subject of p-1", reason="letter 17")
-    (wish,) = otto.call("GET /subjects/wishes")[1]["items"]
-    assert wish["act"] == "erase"
-    assert otto.call(f"POST /subjects/wishes/{wish['wish_id']}/refuse")[1]["status"] == "refused"
+    (approval,) = otto.call("GET /subjects/approvals")[1]["items"]
+    assert approval["act"] == "erase"
+    assert otto.call(f"POST /subjects/approvals/{approval['approval_id']}/refuse")[1]["status"] == "refused"
     assert erasure.step(eraser.desk, eraser.journal, at=AT) == 0
     stella.post("/subjects/holds", model="loans", reason="inspection")
-    (wish,) = otto.call("GET /subjects/wishes")[1]["items"]
-    stella.post(f"/subjects/wishes/{wish['wish_id']}/refuse")
-    assert otto.call("GET /subjects/wishes")[1]["items"] == []
+    (approval,) = otto.call("GET /subjects/approvals")[1]["items"]
+    stella.post(f"/subjects/approvals/{approval['approval_id']}/refuse")
+    assert otto.call("GET /subjects/approvals")[1]["items"] == []
     assert otto.call("GET /subjects/holds")[1]["items"] == []
 
 
@@ -131,18 +135,18 @@ def test_a_command_asks_and_another_persons_agrees(
 
     target = str(tmp_path / "p-1.zip")
     asked = run("export", "subject of p-1", "--reason", "letter", "--as", "stella", "-o", target)
-    wish = asked.split()[1]
+    approval = asked.split()[1]
     assert "waiting" in asked
-    assert wish in run("waiting")
-    assert run("take", wish, "--as", "stella").startswith("1 ")
-    assert "Another person" in run("approve", wish, "--as", "stella")
-    assert "approved  export" in run("approve", wish, "--as", "otto")
-    assert "1 predictions" in run("take", wish, "--as", "stella", "-o", target)
+    assert approval in run("waiting")
+    assert run("take", approval, "--as", "stella").startswith("1 ")
+    assert "Another person" in run("approve", approval, "--as", "stella")
+    assert "approved  export" in run("approve", approval, "--as", "otto")
+    assert "1 predictions" in run("take", approval, "--as", "stella", "-o", target)
     assert Path(target).stat().st_size > 0
-    wish = run("hold", "--model", "loans", "--reason", "inspection", "--as", "stella").split()[1]
+    approval = run("hold", "--model", "loans", "--reason", "inspection", "--as", "stella").split()[1]
     assert "no legal holds" in run("holds")
-    assert "done  hold model loans" in run("approve", wish, "--as", "otto")
+    assert "done  hold model loans" in run("approve", approval, "--as", "otto")
     hold = run("holds").split()[1]
-    wish = run("release", hold, "--reason", "closed", "--as", "stella").split()[1]
-    assert "refused" in run("refuse", wish, "--as", "otto")
+    approval = run("release", hold, "--reason", "closed", "--as", "stella").split()[1]
+    assert "refused" in run("refuse", approval, "--as", "otto")
     assert "Nothing waits" in run("waiting")

@@ -89,7 +89,7 @@ def test_a_program_erases_holds_and_exports(site: Site, eraser: Eraser) -> None:
     status, asked = program.call("POST /subjects/erasures", json=body, key="once")
     assert (status, asked["status"]) == (202, "approved")
     assert program.call("POST /subjects/erasures", json=body, key="once")[1] == asked
-    assert program.call("POST /subjects/erasures", json=body)[1]["code"] == "wish_state"
+    assert program.call("POST /subjects/erasures", json=body)[1]["code"] == "approval_state"
     assert erasure.step(eraser.desk, eraser.journal, at=AT) == 1
     done = program.call(f"GET /subjects/erasures/{asked['erasure_id']}")[1]
     assert (done["status"], done["final_at"]) == ("done", "2026-12-26T09:00:30+00:00")

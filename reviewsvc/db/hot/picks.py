@@ -69,7 +69,7 @@ UNION SELECT k.seq FROM (
     SELECT log_id, seq FROM held
     UNION SELECT r.log_id, r.seq FROM hold_released r JOIN held USING (hold_id)
     UNION SELECT log_id, seq FROM erased_key JOIN cases USING (key_id)
-    UNION SELECT log_id, seq FROM wish JOIN cases USING (key_id)
+    UNION SELECT log_id, seq FROM approval JOIN cases USING (key_id)
     UNION SELECT d.log_id, d.seq FROM dropped d JOIN cases c
         ON d.retention_class = c.retention_class AND d.since <= c.at AND d.until > c.at
     UNION SELECT a.log_id, a.seq FROM activity a

@@ -1,4 +1,4 @@
-"""Wishes: what a steward asks for and a second person may have to agree to, erasures among them."""
+"""Approvals: what a steward asks for and a second person may have to agree to, erasures among them."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _SQL = Path(__file__).parent.parent / "sql"
 
 
 def upgrade() -> None:
-    _run("0014_wishes")
+    _run("0014_approvals")
 
 
 def downgrade() -> None:

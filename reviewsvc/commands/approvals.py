@@ -10,35 +10,35 @@ import click
 from reviewsvc.commands.house import acting, as_json, opened, show
 
 if TYPE_CHECKING:
-    from reviewsvc.usecases.wishes import Wish
+    from reviewsvc.usecases.approvals import Approval
 
 
 @click.command()
-@click.argument("wish", type=click.UUID)
+@click.argument("approval", type=click.UUID)
 @acting
 @as_json
-def refuse(wish: UUID, user: str | None, *, as_json: bool) -> None:
+def refuse(approval: UUID, user: str | None, *, as_json: bool) -> None:
     """Refuse what waits for a second person, or take back what one asked for."""
-    from reviewsvc.usecases import approvals
+    from reviewsvc.usecases import approving
 
     with opened(user) as house:
-        found = approvals.refuse(house.sessions, house.keyring, wish, actor=house.actor, at=house.at)
-    tell_wish(found, as_json=as_json)
+        found = approving.refuse(house.sessions, house.keyring, approval, actor=house.actor, at=house.at)
+    tell_approval(found, as_json=as_json)
 
 
 @click.command()
 @as_json
 def waiting(*, as_json: bool) -> None:
     """Show what waits for a second person: erasures, exports, holds and their release."""
-    from reviewsvc.usecases import wishes
+    from reviewsvc.usecases import approvals
 
     with opened() as house:
-        found = wishes.waiting(house.sessions, house.keyring)
+        found = approvals.waiting(house.sessions, house.keyring)
     if as_json:
         show({"items": [one._asdict() for one in found]})
         return
     for one in found:
-        tell_wish(one, as_json=False)
+        tell_approval(one, as_json=False)
     if not found:
         click.echo("Nothing waits for a second person.", err=True)
 
@@ -53,13 +53,13 @@ def time_of(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M}Z" if at else "never"
 
 
-def tell_wish(found: "Wish", *, as_json: bool) -> None:
-    """Print a wish, and what it waits for."""
+def tell_approval(found: "Approval", *, as_json: bool) -> None:
+    """Print an approval, and what it waits for."""
     if as_json:
         show(found._asdict())
         return
     click.echo(
-        f"{found.wish_id}  {found.status}  {found.act} {found.about} {found.name}  {found.reason or ''}"
+        f"{found.approval_id}  {found.status}  {found.act} {found.about} {found.name}  {found.reason or ''}"
     )
     if found.status == "waiting":
         click.echo("  Another person agrees with `reviewsvc subjects approve`.", err=True)
