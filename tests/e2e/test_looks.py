@@ -32,10 +32,17 @@ def paths(place: Place, page: Page) -> list[str]:
     return [*fixed.split(), *more.split(), *odd.split(), task, event, person]
 
 
+# Two frames, and then until nothing moves. A transition that is cut off may never say that it has finished.
+STILL = """new Promise(done => {
+    const moves = () => document.getAnimations().some(each => each.playState === "running");
+    const look = () => moves() ? requestAnimationFrame(look) : done();
+    requestAnimationFrame(() => requestAnimationFrame(look));
+})"""
+
+
 def faults(page: Page) -> list[str]:
     """What axe finds grave, and what is wider than the window, once colours have settled."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => null)")
+    page.evaluate(STILL)
     found: dict[str, Any] = Axe().run(page).response
     grave = [each for each in found["violations"] if each["impact"] in GRAVE]
     said = [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in grave]
