@@ -42,10 +42,10 @@ def run(desk: Desk, journal: ErasureJournal, erasure_id: UUID, *, at: datetime) 
     Raises HeldError while a legal hold stands, JournalError if the journal cannot be written: then nothing
     was erased.
     """
-    _check_there(desk, journal)
     with desk.sessions.begin() as session:
         # Alone from here on: no batch is built, no payload sealed with the key that goes.
         generation.bump(session)
+        _check_there(session, journal)
         row = approvals.lock(session, erasure_id)
         if row is None or row.act != approvals.ERASE or row.status != approvals.APPROVED:
             return None
@@ -103,12 +103,11 @@ def lines_of(sessions: Sessions, journal: ErasureJournal, *, may_lack: bool = Fa
     return lines
 
 
-def _check_there(desk: Desk, journal: ErasureJournal) -> None:
+def _check_there(session: Session, journal: ErasureJournal) -> None:
     """A journal that went missing must not begin anew unseen: a restore would bring back what it named."""
     if journal.path.exists():
         return
-    with desk.sessions.begin() as session:
-        count = len(erasures.erased_keys(session))
+    count = len(erasures.erased_keys(session))
     if count:
         raise JournalError(
             f"the erasure journal {journal.path} is missing, and {count} keys were destroyed before, so "

@@ -142,7 +142,8 @@ def long_log(place: Place, entries: int) -> None:
     """Make a log with many entries of a usual size, by the owner, who may."""
     with psycopg.connect(place.owner_url) as conn:
         (log_id,) = conn.execute(
-            "INSERT INTO log (series, incarnation, kind) VALUES ('ingest/7', 0, 'ingest') RETURNING log_id"
+            "INSERT INTO log (series, incarnation, kind, shard) VALUES ('ingest/7', 0, 'ingest', 7) "
+            "RETURNING log_id"
         ).fetchone() or (0,)
         last = bytes(32)
         with conn.cursor().copy("COPY entry (log_id, seq, body) FROM STDIN (FORMAT BINARY)") as copy:

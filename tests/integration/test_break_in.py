@@ -46,6 +46,7 @@ OPEN = {
     "/logout",
     "/metrics",
     "/preferences",
+    "/preferences/keys",
     "/preferences/theme",
     "/queues",
     "/queues/rows",
