@@ -11,7 +11,11 @@ _NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSL
 
 
 def _receive(transport: Any) -> tuple[bytes, KafkaConnectionError | None]:  # noqa: ANN401 - kafka-python ships no types
-    """Take what the socket holds; the error, if there is one, ends the connection, as in kafka-python."""
+    """Take what the socket holds; the error, if there is one, ends the connection, as in kafka-python.
+
+    What came before the end is given first, and the end when it is met again: kafka-python drops what came
+    together with it, a refused log-in's reason for instance.
+    """
     pieces: list[bytes] = []
     try:
         while piece := transport._sock.recv(_PIECE_BYTES):  # noqa: SLF001 - the place that kafka-python gives no option for
@@ -21,7 +25,7 @@ def _receive(transport: Any) -> tuple[bytes, KafkaConnectionError | None]:  # no
         error = None
     except Exception as cause:  # noqa: BLE001 - whatever it is, the connection is closed with it
         error = KafkaConnectionError(cause)
-    return b"".join(pieces), error
+    return b"".join(pieces), None if pieces else error
 
 
 def widen() -> None:

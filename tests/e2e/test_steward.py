@@ -36,7 +36,6 @@ def check(page: Page) -> None:
     found = {}
     for theme in ("dark", "light"):
         page.emulate_media(color_scheme=theme)
-        page.wait_for_timeout(400)
         for width, height in WIDTHS:
             page.set_viewport_size({"width": width, "height": height})
             found[f"{page.url} {theme} {width}"] = faults(page)
