@@ -199,6 +199,7 @@ def test_a_bundle_is_cancelled_even_while_it_is_made_and_leaves_an_entry_and_no_
     ada.post(f"/audit/exports/{done}/cancel")
     assert "ended already: it is cancelled" in words(ada.get("/audit/exports"))
     assert [facts["what"] for facts in exported(signed)] == ["cancelled"] * 3
+    assert words(ada.get("/audit/access")).count("Cancelled a bundle: ") == 3
 
 
 @pytest.mark.parametrize(
