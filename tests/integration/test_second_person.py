@@ -38,7 +38,9 @@ def test_a_hold_stands_and_ends_when_a_second_person_agrees(
 ) -> None:
     stella, otto = two
     stella.post("/subjects/holds", subject="subject of p-1", reason="court file 12")
-    assert "No legal holds" in stella.get("/subjects").text
+    page = stella.get("/subjects").text
+    assert "No legal holds" in page
+    assert "a hold that waits protects nothing yet" in page
     (asked,) = otto.call("GET /subjects/approvals")[1]["items"]
     assert (asked["act"], asked["about"], asked["reason"]) == ("hold", "subject", "court file 12")
     own = stella.post(f"/subjects/approvals/{asked['approval_id']}/approve")
