@@ -58,17 +58,22 @@ class LeftItem(Schema):
     told_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
-class ErasureState(Schema):
-    """An erasure that was asked for, and what became of it."""
+class Progress(Schema):
+    """How far an act that a steward asked for has come: who did what, and when."""
 
-    erasure_id = fields.UUID(required=True)
-    subject = fields.String(required=True, metadata={"description": "The pseudonym in entries"})
     status = fields.String(required=True, validate=validate.OneOf(["waiting", "approved", "done", "refused"]))
     requested_by = fields.String(required=True)
     requested_at = fields.AwareDateTime(required=True)
     settled_by = fields.String(required=True, allow_none=True)
     settled_at = fields.AwareDateTime(required=True, allow_none=True)
     done_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class ErasureState(Progress):
+    """An erasure that was asked for, and what became of it."""
+
+    erasure_id = fields.UUID(required=True)
+    subject = fields.String(required=True, metadata={"description": "The pseudonym in entries"})
     final_at = fields.AwareDateTime(
         required=True, allow_none=True, metadata={"description": "When the last backup with the key expires"}
     )
@@ -99,7 +104,7 @@ class SubjectExported(Schema):
     about = fields.List(fields.Dict(), required=True)
 
 
-class ApprovalState(Schema):
+class ApprovalState(Progress):
     """What somebody asked for, which a second person agrees to or refuses."""
 
     approval_id = fields.UUID(required=True)
@@ -108,12 +113,6 @@ class ApprovalState(Schema):
     name = fields.String(
         required=True, metadata={"description": "A subject by its pseudonym, a case by its keyed hash"}
     )
-    status = fields.String(required=True, validate=validate.OneOf(["waiting", "approved", "done", "refused"]))
-    requested_by = fields.String(required=True)
-    requested_at = fields.AwareDateTime(required=True)
-    settled_by = fields.String(required=True, allow_none=True)
-    settled_at = fields.AwareDateTime(required=True, allow_none=True)
-    done_at = fields.AwareDateTime(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)
 
 

@@ -83,6 +83,14 @@ def check_fields(page: Page) -> None:
         assert shown == [is_case, False]
 
 
+def check_download(page: Page) -> None:
+    """A bundle that is made is taken by keyboard."""
+    reach(page, "Take it")
+    with page.expect_download() as taken:
+        page.keyboard.press("Enter")
+    assert taken.value.suggested_filename.startswith("bundle-")
+
+
 def test_an_auditor_finds_proves_and_takes_by_keyboard_alone(
     place: Place, signed: SealedBank, page: Page, found: dict[str, list[str]]
 ) -> None:
@@ -128,10 +136,7 @@ def test_an_auditor_finds_proves_and_takes_by_keyboard_alone(
         signed.seal()
     page.reload()
     look(page, found, "exports")
-    reach(page, "Take it")
-    with page.expect_download() as taken:
-        page.keyboard.press("Enter")
-    assert taken.value.suggested_filename.startswith("bundle-")
+    check_download(page)
     press(page, "Opened payloads")
     assert "an audit" in page.locator("main").inner_text()
     look(page, found, "access")
